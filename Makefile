@@ -1,0 +1,61 @@
+# Herb Lens. `make` lists the targets. Works with GNU make 3.81 (macOS) and newer.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install
+
+# The first Python that is new enough and can make virtual environments;
+# `make venv PYTHON=/path/to/python3` chooses another.
+SUITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
+	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test unit lint format clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.app  ## make .venv and install what the app needs
+
+run: venv  ## serve the app on 127.0.0.1:7860 (GRADIO_SERVER_PORT=… for another port)
+	$(PY) app.py
+
+test: $(VENV)/.test  ## run every test (ARGS="-k photo" for some)
+	$(PY) -m pytest $(ARGS)
+
+unit: $(VENV)/.test  ## run the quick tests only: no browser, no photos from outside
+	$(PY) -m pytest -m "not browser and not data" $(ARGS)
+
+lint: $(VENV)/.dev  ## check the style
+	$(PY) -m ruff check .
+
+format: $(VENV)/.dev  ## mend what can be mended of the style
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean:  ## remove .venv and the caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+# Each stamp is newer than what it was installed from, so a second `make` has nothing to do.
+$(VENV)/.python:
+	@test -n "$(PYTHON)" || { echo "Herb Lens needs Python 3.11 or newer with its venv module:" \
+		"install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install" \
+		"python@3.12), or name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUITS)' || { echo "$(PYTHON) cannot be used: Herb Lens needs Python 3.11 or" \
+		"newer with its venv module (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.app: requirements.txt $(VENV)/.python
+	@echo "Installing requirements.txt into $(VENV); the first time this downloads PyTorch."
+	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: pyproject.toml $(VENV)/.app
+	$(PIP) --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.test
+	$(PIP) --quiet --editable '.[dev]'
+	@touch $@
