@@ -1,0 +1,210 @@
+"""What herbs are called: 简 繁 pinyin Latin English, and finding one by any of its names.
+
+The facts are in herbs.csv beside this file, one herb a row; list cells are separated by `;`.
+A cell is empty where the fact is unknown or does not exist. How to read the columns:
+
+- `zh` is the id. It is the name in the Chinese Pharmacopoeia where that has the herb.
+- `latin` is the drug name of the pharmacopoeia (`Lonicerae Japonicae Flos`); a living plant or a
+  kitchen herb that has no drug name of its own carries its scientific name (`Prunus persica`).
+- `state` is what a photo shows: "dried" medicine, "living" (or fresh) plant, "" for either.
+- `toxic` is the class printed in the pharmacopoeia, see `TOXIC`. Poisons outside it carry the
+  class of the standard textbooks. Empty means not listed, which is never a promise of safety.
+- `confused_with` holds ids, and is symmetric.
+"""
+
+import csv
+import functools
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+TOXIC = MappingProxyType({"slightly toxic": "小毒", "toxic": "有毒", "highly toxic": "大毒"})
+
+_LONGEST_NAME = 200  # characters; what is longer is no name, and is not worth folding
+_NO_MATCH = 5  # the rank behind the five kinds of match that `search` knows
+
+
+@dataclass(frozen=True)
+class Herb:
+    """The names of one herb and the facts beside them; every field but `zh` may be empty."""
+
+    zh: str
+    zh_hant: str = ""
+    pinyin: str = ""
+    latin: str = ""
+    en: str = ""
+    part: str = ""
+    state: str = ""
+    toxic: str = ""
+    confused_with: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def initials(self) -> str:
+        """First letters of the pinyin, as an input method takes them: "jyh" for 金银花."""
+        return "".join(_fold(syllable)[:1] for syllable in self.pinyin.split())
+
+    def name(self, language: str) -> str:
+        """What to call the herb in "zh", "zh-Hant" or "en"; the closest name there is, never ""."""
+        language = language.casefold().replace("_", "-")
+        if language.startswith(("zh-hant", "zh-tw", "zh-hk", "zh-mo")):
+            return self.zh_hant or self.zh
+        if language.startswith("zh"):
+            return self.zh
+        return self.en or self.pinyin or self.zh
+
+
+@functools.cache
+def catalogue() -> Mapping[str, Herb]:
+    """Every herb of herbs.csv by its id, read once and read-only."""
+    lists = [field.name for field in fields(Herb) if field.default == ()]
+    herbs = {}
+    with Path(__file__).with_name("herbs.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            for column in lists:
+                row[column] = tuple(filter(None, row[column].split(";")))
+            herbs[row["zh"]] = Herb(**row)
+    return MappingProxyType(herbs)
+
+
+def find(name: str) -> Herb | None:
+    """The one herb called `name`, in any script, with or without tones, spaces, marks and case.
+
+    A Chinese name counts before a Latin one, then English, other names, pinyin with tones and
+    pinyin without. Where the first kind that matches belongs to several herbs (`bai zhi`, or a
+    plant that yields three drugs) nothing is guessed: None, and `search` lists them all.
+    """
+    key, toned, tables = _fold(name), _fold(name, keep_tones=True), _tables()
+    herbs = tables.names.get(key) or tables.toned.get(toned) or tables.toneless.get(key)
+    if not herbs:
+        herbs = tables.names.get(_simplified(key), ())
+    return herbs[0] if len(herbs) == 1 else None
+
+
+def search(text: str, *, limit: int = 20) -> list[Herb]:
+    """At most `limit` herbs for what someone has typed so far, the likeliest first.
+
+    Whole names come before beginnings, beginnings before pinyin initials (`jyh`), and those
+    before names that hold the text somewhere. Nothing typed finds nothing.
+    """
+    key = _fold(text)
+    if not key or limit <= 0:
+        return []
+    ranked = _ranked(key) or _ranked(_simplified(key))
+    return ranked[:limit]
+
+
+@functools.lru_cache(maxsize=4096)
+def herb_named(zh: str) -> Herb:
+    """The herb with the id `zh`; for one that users added, a bare `Herb` with its pinyin."""
+    return catalogue().get(zh) or Herb(zh=zh, pinyin=_pinyin(zh))
+
+
+_Table = dict[str, tuple[Herb, ...]]  # folded name -> the herbs that bear it
+
+
+class _Tables(NamedTuple):
+    names: _Table
+    toned: _Table
+    toneless: _Table
+
+
+class _Entry(NamedTuple):
+    herb: Herb
+    names: tuple[str, ...]  # every one of them, folded
+    initials: str
+
+
+@functools.cache
+def _tables() -> _Tables:
+    herbs = catalogue().values()
+    names: _Table = {}
+    for kind in (
+        _table((h, name) for h in herbs for name in (h.zh, h.zh_hant)),
+        _table((h, h.latin) for h in herbs),
+        _table((h, h.en) for h in herbs),
+        _table((h, name) for h in herbs for name in h.aliases),
+    ):
+        names = kind | names  # the earlier kind wins
+    toned = _table(((h, h.pinyin) for h in herbs), keep_tones=True)
+    toneless = _table((h, pinyin) for h in herbs for pinyin in _typed(h))
+    return _Tables(names, toned, toneless)
+
+
+def _table(pairs: Iterable[tuple[Herb, str]], *, keep_tones: bool = False) -> _Table:
+    table: _Table = {}
+    for herb, name in pairs:
+        key = _fold(name, keep_tones=keep_tones)
+        if key and herb not in table.get(key, ()):
+            table[key] = (*table.get(key, ()), herb)
+    return table
+
+
+@functools.cache
+def _entries() -> tuple[_Entry, ...]:
+    return tuple(
+        _Entry(
+            h,
+            tuple(map(_fold, (h.zh, h.zh_hant, h.latin, h.en, *h.aliases, *_typed(h)))),
+            h.initials,
+        )
+        for h in catalogue().values()
+    )
+
+
+def _ranked(key: str) -> list[Herb]:
+    ranked = [(_rank(entry, key), entry.herb) for entry in _entries()]
+    return [herb for rank, herb in sorted(ranked, key=lambda pair: pair[0]) if rank < _NO_MATCH]
+
+
+def _rank(entry: _Entry, key: str) -> int:
+    if key in entry.names:
+        return 0
+    if entry.initials == key:
+        return 1
+    if any(name.startswith(key) for name in entry.names):
+        return 2
+    if entry.initials.startswith(key):
+        return 3
+    return 4 if any(key in name for name in entry.names) else _NO_MATCH
+
+
+def _fold(text: str, *, keep_tones: bool = False) -> str:
+    """`text` as it is compared: letters and digits only, no case, no marks unless asked for."""
+    if len(text) > _LONGEST_NAME:
+        return ""
+    split = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in split if c.isalnum() or (keep_tones and unicodedata.combining(c)))
+
+
+def _typed(herb: Herb) -> set[str]:
+    """The pinyin as it is typed: keyboards have no ü, so both nu and nv are."""
+    split = unicodedata.normalize("NFD", herb.pinyin)
+    return {herb.pinyin, split.replace("u\N{COMBINING DIAERESIS}", "v")}
+
+
+def _simplified(key: str) -> str:
+    """Traditional characters made simplified: only for names that herbs.csv has in one script."""
+    return _opencc().convert(key) if _has_han(key) else key
+
+
+@functools.cache
+def _opencc():  # imported late: dictionaries that most sessions never need
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
+
+
+def _pinyin(zh: str) -> str:
+    if not _has_han(zh):
+        return ""
+    from pypinyin import Style, lazy_pinyin  # imported late: 0.3 s
+
+    return " ".join(lazy_pinyin(zh, style=Style.TONE, errors="ignore"))
+
+
+def _has_han(text: str) -> bool:
+    return any(unicodedata.name(c, "").startswith("CJK UNIFIED") for c in text)
