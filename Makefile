@@ -27,8 +27,9 @@ test: $(VENV)/.test  ## run every test (ARGS="-k photo" for some)
 unit: $(VENV)/.test  ## run the quick tests only: no browser, no photos from outside
 	$(PY) -m pytest -m "not browser and not data" $(ARGS)
 
-lint: $(VENV)/.dev  ## check the style
+lint: $(VENV)/.dev  ## check the style (`make format` mends most of it)
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 format: $(VENV)/.dev  ## mend what can be mended of the style
 	$(PY) -m ruff check --fix .

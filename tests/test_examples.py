@@ -12,7 +12,8 @@ PHOTOS = sorted(p for p in FOLDER.iterdir() if p.suffix in {".jpg", ".png", ".we
 
 
 def test_sources_name_each_photo_and_no_other():
-    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", (FOLDER / "SOURCES.md").read_text("utf-8"), re.M)
+    sources = (FOLDER / "SOURCES.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \|(.*)\|$", sources, re.MULTILINE)
     assert [name for name, _ in rows] == [p.name for p in PHOTOS]
     for name, cells in rows:
         assert len([c for c in cells.split("|") if c.strip()]) == 5, f"{name} lacks a cell"
