@@ -24,6 +24,7 @@ from typing import NamedTuple
 TOXIC = MappingProxyType({"slightly toxic": "小毒", "toxic": "有毒", "highly toxic": "大毒"})
 
 _LONGEST_NAME = 200  # characters; what is longer is no name, and is not worth folding
+_TONES = "\u0304\u0301\u030c\u0300"  # ā á ǎ à
 _NO_MATCH = 5  # the rank behind the five kinds of match that `search` knows
 
 
@@ -74,14 +75,14 @@ def find(name: str) -> Herb | None:
     """The one herb called `name`, in any script, with or without tones, spaces, marks and case.
 
     A Chinese name counts before a Latin one, then English, other names, pinyin with tones and
-    pinyin without. Where the first kind that matches belongs to several herbs (`bai zhi`, or a
-    plant that yields three drugs) nothing is guessed: None, and `search` lists them all.
+    pinyin without. Where the first kind that matches belongs to several herbs, such as a plant
+    that yields three drugs, nothing is guessed: None, and `search` lists them all.
     """
     key, toned, tables = _fold(name), _fold(name, keep_tones=True), _tables()
-    herbs = tables.names.get(key) or tables.toned.get(toned) or tables.toneless.get(key)
-    if not herbs:
-        herbs = tables.names.get(_simplified(key), ())
-    return herbs[0] if len(herbs) == 1 else None
+    herbs = tables.names.get(key) or tables.toned.get(toned)
+    if not herbs and toned == key:  # wrong tones are another word: dà jǐ is not dà jì
+        herbs = tables.toneless.get(key) or tables.names.get(_simplified(key))
+    return herbs[0] if herbs and len(herbs) == 1 else None
 
 
 def search(text: str, *, limit: int = 20) -> list[Herb]:
@@ -91,10 +92,7 @@ def search(text: str, *, limit: int = 20) -> list[Herb]:
     before names that hold the text somewhere. Nothing typed finds nothing.
     """
     key = _fold(text)
-    if not key or limit <= 0:
-        return []
-    ranked = _ranked(key) or _ranked(_simplified(key))
-    return ranked[:limit]
+    return (_ranked(key) or _ranked(_simplified(key)))[:limit] if key and limit > 0 else []
 
 
 @functools.lru_cache(maxsize=4096)
@@ -110,12 +108,6 @@ class _Tables(NamedTuple):
     names: _Table
     toned: _Table
     toneless: _Table
-
-
-class _Entry(NamedTuple):
-    herb: Herb
-    names: tuple[str, ...]  # every one of them, folded
-    initials: str
 
 
 @functools.cache
@@ -144,40 +136,37 @@ def _table(pairs: Iterable[tuple[Herb, str]], *, keep_tones: bool = False) -> _T
 
 
 @functools.cache
-def _entries() -> tuple[_Entry, ...]:
-    return tuple(
-        _Entry(
-            h,
-            tuple(map(_fold, (h.zh, h.zh_hant, h.latin, h.en, *h.aliases, *_typed(h)))),
-            h.initials,
-        )
+def _entries() -> list[tuple[Herb, tuple[str, ...], str]]:
+    """Each herb with all of its names, folded, and its initials."""
+    return [
+        (h, tuple(map(_fold, (h.zh, h.zh_hant, h.latin, h.en, *h.aliases, *_typed(h)))), h.initials)
         for h in catalogue().values()
-    )
+    ]
 
 
 def _ranked(key: str) -> list[Herb]:
-    ranked = [(_rank(entry, key), entry.herb) for entry in _entries()]
+    ranked = [(_rank(key, names, initials), herb) for herb, names, initials in _entries()]
     return [herb for rank, herb in sorted(ranked, key=lambda pair: pair[0]) if rank < _NO_MATCH]
 
 
-def _rank(entry: _Entry, key: str) -> int:
-    if key in entry.names:
+def _rank(key: str, names: tuple[str, ...], initials: str) -> int:
+    if key in names:
         return 0
-    if entry.initials == key:
+    if initials == key:
         return 1
-    if any(name.startswith(key) for name in entry.names):
+    if any(name.startswith(key) for name in names):
         return 2
-    if entry.initials.startswith(key):
+    if initials.startswith(key):
         return 3
-    return 4 if any(key in name for name in entry.names) else _NO_MATCH
+    return 4 if any(key in name for name in names) else _NO_MATCH
 
 
 def _fold(text: str, *, keep_tones: bool = False) -> str:
-    """`text` as it is compared: letters and digits only, no case, no marks unless asked for."""
+    """`text` as it is compared: letters and digits only, no case, no marks but tones if asked."""
     if len(text) > _LONGEST_NAME:
         return ""
     split = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in split if c.isalnum() or (keep_tones and unicodedata.combining(c)))
+    return "".join(c for c in split if c.isalnum() or (keep_tones and c in _TONES))
 
 
 def _typed(herb: Herb) -> set[str]:
