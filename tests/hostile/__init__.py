@@ -1,0 +1,1 @@
+"""Photos that no camera takes, made by code while the tests run."""
