@@ -204,15 +204,17 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
     tags = getattr(image, "tag_v2", {})
-    values = np.asarray(image)
     if image.mode.startswith("I;16"):
         bits = (tags.get(258) or (16,))[0]
-        grey = (values >> (bits - 8)).astype(np.uint8)
+        grey = (np.asarray(image) >> (bits - 8)).astype(np.uint8)
     else:
-        values = np.nan_to_num(values.astype(np.float32), nan=0, posinf=0, neginf=0)
+        values = np.array(image, dtype=np.float32)  # worked on in place: 160 MB at the limit
+        np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0)
         top = float(values.max())
         white = next((white for white in (1, 255, 65535) if top <= white), top)
-        grey = (values.clip(0, white) * (255 / white)).astype(np.uint8)
+        np.clip(values, 0, white, out=values)
+        values *= 255 / white
+        grey = values.round().astype(np.uint8)
     if tags.get(262) == 0:  # TIFF: zero is white; Pillow minds it in 8 bits only
         grey = 255 - grey
     return Image.fromarray(grey)

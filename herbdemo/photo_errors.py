@@ -40,7 +40,7 @@ _SENTENCES = {
         "This file is not a picture. Choose a JPEG, PNG, WebP or HEIC photo.",
     ),
     "photo-unsupported": (
-        "这是 {kind} 文件，这里不能识别。请把它另存为 JPEG 或 PNG，或另选一张照片。",
+        "这是 {kind} 文件，这里无法读取。请把它另存为 JPEG 或 PNG，或另选一张照片。",
         "This is a {kind} file, which cannot be read here. Save it as JPEG or PNG, "
         "or choose another photo.",
     ),
