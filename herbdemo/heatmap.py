@@ -1,0 +1,164 @@
+"""From the feature map to pictures: the evidence for a herb, in closed form.
+
+For *convolutions -> A -> global average -> W, b* the gradient of herb k's score by A is the
+constant W[k] / (h w), so Grad-CAM is `relu(W[k]·A)` up to a factor that its min-max scaling
+removes. One matrix product gives the maps of all herbs; nothing here needs a hook, a backward pass
+or torch.
+
+The preprocessing squashes the whole photo to a square and crops nothing, so a map stretched back
+to the photo's own proportions covers exactly what the network saw: the whole photo.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from herbdemo.colormaps import COLORMAPS
+
+FADE = 0.45  # map value from which its colour is at full opacity; below it the photo shines through
+
+
+def class_maps(A: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The raw, signed evidence for each herb: float32 (K, h, w).
+
+    Args:
+        A: the feature map of one photo, (C, h, w).
+        weights: rows of the head, one per herb wanted, (K, C).
+    """
+    channels, height, width = A.shape
+    flat = np.asarray(A, np.float32).reshape(channels, height * width)
+    return (np.asarray(weights, np.float32) @ flat).reshape(-1, height, width)
+
+
+def normalised(raw: np.ndarray) -> np.ndarray:
+    """Raw evidence (..., h, w) as Grad-CAM shows it: relu, then each map min-max scaled to 0..1.
+
+    A map without positive evidence is all zero.
+    """
+    return _min_max(np.maximum(np.asarray(raw, np.float32), 0))
+
+
+def contrast(A: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Why herb a and not herb b: float32 (h, w) in -1..1.
+
+    Positive where the photo speaks for a, negative where it speaks for b; the scale is that of the
+    strongest cell, so zero stays zero. `a` and `b` are rows of the head, (C,).
+    """
+    difference = class_maps(A, (np.asarray(a, np.float32) - np.asarray(b, np.float32))[None])[0]
+    return difference / max(float(np.abs(difference).max()), 1e-7)
+
+
+def resized(values: np.ndarray, size: tuple[int, int], *, smooth: bool = False) -> np.ndarray:
+    """A map (h, w) enlarged to `size` (width, height): float32.
+
+    Bilinear exactly as OpenCV does it; `smooth` is bicubic, without the creases that the eye takes
+    for structure of the photo, and may overshoot the map's range a little.
+    """
+    width, height = size
+    kernel = _cubic if smooth else _linear
+    rows = _interpolation(values.shape[0], height, kernel)
+    columns = _interpolation(values.shape[1], width, kernel)
+    return rows @ np.asarray(values, np.float32) @ columns.T
+
+
+def grad_cam(raw: np.ndarray, size: tuple[int, int] = (224, 224)) -> np.ndarray:
+    """Raw evidence (h, w) as pytorch-grad-cam returns it: scaled before and after enlarging."""
+    return _min_max(resized(normalised(raw), size))
+
+
+def layer(
+    values: np.ndarray, size: tuple[int, int], *, opacity: float = 1, colormap: str = "ember"
+) -> Image.Image:
+    """The colours of a map alone, to be laid over a photo: RGBA of `size` (width, height).
+
+    `values` (h, w) are in 0..1, or in -1..1 for the colour map "contrast". Where there is little
+    evidence the layer is transparent; `opacity` is that of the strongest colours.
+    """
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"`opacity` must be between 0 and 1, not {opacity}")
+    if colormap == "contrast":
+        values = (values + 1) / 2
+    index = resized(np.asarray(values, np.float32) * 255 + 0.5, size, smooth=True)
+    index = np.clip(index, 0, 255).astype(np.uint8)
+    table = _table(colormap, opacity).view(np.uint32)[:, 0]  # one look-up per pixel, not four
+    return Image.fromarray(np.take(table, index).view(np.uint8).reshape(*index.shape, 4))
+
+
+def overlay(
+    image: Image.Image,
+    values: np.ndarray,
+    *,
+    opacity: float = 0.75,
+    longest: int = 1024,
+    colormap: str = "ember",
+) -> Image.Image:
+    """`image` with a map laid over it: RGB in the photo's own proportions.
+
+    Args:
+        image: any photo.
+        values: (h, w) in 0..1, or in -1..1 for the colour map "contrast".
+        opacity: of the strongest colours, 0 (the photo alone) to 1.
+        longest: pixels of the longest side at most; a smaller photo is not enlarged.
+        colormap: a name in `colormaps.COLORMAPS`.
+    """
+    photo = shrunk(image, longest).copy()
+    colours = layer(values, photo.size, opacity=opacity, colormap=colormap)
+    photo.paste(colours, mask=colours)
+    return photo
+
+
+def shrunk(image: Image.Image, longest: int) -> Image.Image:
+    """`image` as RGB, its longest side at most `longest` pixels; never enlarged."""
+    image = image.convert("RGB")
+    scale = longest / max(image.size)
+    if scale >= 1:
+        return image
+    size = tuple(max(1, round(side * scale)) for side in image.size)
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+
+
+def grey(values: np.ndarray, size: tuple[int, int], *, bits: int = 8) -> Image.Image:
+    """A map in 0..1 itself, enlarged to `size` (width, height): greyscale of 8 or 16 bits."""
+    most, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
+    return Image.fromarray((resized(values, size) * most + 0.5).astype(kind))
+
+
+def _min_max(maps: np.ndarray) -> np.ndarray:
+    maps = maps - maps.min(axis=(-2, -1), keepdims=True)
+    return maps / (maps.max(axis=(-2, -1), keepdims=True) + 1e-7)  # + 1e-7 as Grad-CAM has it
+
+
+def _interpolation(source: int, target: int, kernel: Callable) -> np.ndarray:
+    """The matrix (target, source) that interpolates between the centres of cells.
+
+    Cells beyond the border repeat the one at the border.
+    """
+    centres = (np.arange(target) + 0.5) * (source / target) - 0.5
+    cells = np.arange(-2, source + 2)
+    weights = kernel(np.abs(centres[:, None] - cells))
+    matrix = np.zeros((target, source), np.float32)
+    for cell, column in zip(cells, weights.T, strict=True):
+        matrix[:, min(max(cell, 0), source - 1)] += column
+    return matrix
+
+
+def _linear(distance: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - distance, 0)
+
+
+def _cubic(distance: np.ndarray) -> np.ndarray:
+    """The kernel of Catmull and Rom: goes through every cell's own value."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((2.5 - 0.5 * distance) * distance - 4) * distance + 2
+    return np.where(distance < 1, near, np.where(distance < 2, far, 0))
+
+
+def _table(colormap: str, opacity: float) -> np.ndarray:
+    """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak."""
+    strength = np.linspace(0, 1, 256)
+    if colormap == "contrast":
+        strength = np.abs(2 * strength - 1)
+    alpha = np.clip(strength / FADE, 0, 1)
+    alpha = alpha * alpha * (3 - 2 * alpha) * opacity  # smooth at both ends: no edge is drawn
+    return np.column_stack([COLORMAPS[colormap], np.round(alpha * 255)]).astype(np.uint8)

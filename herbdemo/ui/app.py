@@ -1,0 +1,92 @@
+"""The whole page: head, tabs, foot, and how it is launched."""
+
+import json
+from typing import Any
+
+import gradio as gr
+
+from herbdemo.colormaps import COLORMAPS
+from herbdemo.photo import MAX_BYTES
+from herbdemo.ui import api, identify, texts
+from herbdemo.ui.art import FAVICON, ICONS, LOGO
+from herbdemo.ui.photo_input import HERE
+from herbdemo.ui.theme import theme
+
+HOUR = 3600
+QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
+PAGES = ((texts.TAB_IDENTIFY, identify.build),)
+
+
+def build() -> gr.Blocks:
+    """The app, not launched."""
+    with gr.Blocks(
+        title=f"{texts.NAME.zh} {texts.NAME.en}",
+        analytics_enabled=False,
+        delete_cache=(HOUR, HOUR),
+        fill_width=True,
+    ) as demo:
+        gr.HTML(_masthead(), apply_default_css=False, elem_id="masthead")
+        with gr.Tabs(elem_id="pages", elem_classes="alone" if len(PAGES) == 1 else ""):
+            for name, layout in PAGES:
+                with gr.Tab(name.zh):
+                    layout()
+        gr.HTML(_foot(), apply_default_css=False, elem_id="foot")
+        api.build()
+    return demo.queue(max_size=QUEUE_LENGTH)
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` must be given for the page to look and behave as it should."""
+    return {
+        "theme": theme(),
+        "css": _css(),
+        "head": _head(),
+        "footer_links": [],
+        "max_file_size": MAX_BYTES,
+        "show_error": False,  # an error's text may hold a path
+        "run_history": False,
+        "enable_monitoring": False,
+        "pwa": False,
+        "ssr_mode": False,
+    }
+
+
+def _css() -> str:
+    """The style sheet, with the scales of the two colour maps under their names."""
+    css = (HERE / "page.css").read_text(encoding="utf-8")
+    for word, name in (("EMBER", "ember"), ("DUEL", "contrast")):
+        stops = (f"rgb({r} {g} {b})" for r, g, b in COLORMAPS[name][::15])
+        css = css.replace(word, ", ".join(stops))
+    return css
+
+
+def _head() -> str:
+    script = (HERE / "page.js").read_text(encoding="utf-8")
+    words = json.dumps(texts.dictionary(), ensure_ascii=False).replace("</", "<\\/")
+    return (
+        f'<link rel="icon" href="{FAVICON}">'
+        f'<meta name="color-scheme" content="light dark">'
+        f"<script>{script.replace('DICTIONARY', words)}</script>"
+    )
+
+
+def _masthead() -> str:
+    zh, en = texts.NAME
+    return (
+        f'<header class="masthead"><div class="brand">{LOGO}<div><h1>'
+        f'<span class="name-zh" lang="zh-CN">{zh}</span>'
+        f'<span class="name-en" lang="en">{en}</span></h1><p>{texts.MOTTO.html}</p></div></div>'
+        f'<div class="switches"><div class="speak" role="group" '
+        f"{texts.LANGUAGE.attribute('aria-label')}>"
+        '<button type="button" data-speak="zh" lang="zh-CN">中文</button>'
+        '<button type="button" data-speak="en" lang="en">English</button></div>'
+        f'<button type="button" class="shade" data-shade-switch '
+        f"{texts.DARKNESS.attribute('aria-label')}>{ICONS['shade']}</button></div></header>"
+    )
+
+
+def _foot() -> str:
+    return (
+        f'<footer class="foot"><p>{texts.FOOT.html}</p>'
+        f'<p><a href="?view=api">{texts.FOOT_API.html}</a></p></footer>'
+    )

@@ -1,0 +1,77 @@
+// Language and darkness, set before anything is drawn and remembered in this browser.
+(() => {
+  const root = document.documentElement;
+  const recall = (key) => { try { return localStorage.getItem(`herb-${key}`); } catch { return null; } };
+  const remember = (key, value) => { try { localStorage.setItem(`herb-${key}`, value); } catch { /* private mode */ } };
+
+  // Language: our own texts carry both (texts.py) and the style sheet shows one; attributes carry
+  // data-zh-* and data-en-*; texts of Gradio's components are swapped by the dictionary.
+  const toEnglish = new Map(Object.entries(DICTIONARY));
+  const toChinese = new Map([...toEnglish].map(([zh, en]) => [en, zh]));
+  const ATTRIBUTES = ["alt", "title", "aria-label", "placeholder"];
+  let language = recall("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
+
+  function translateText(node) {
+    const text = node.data.trim();
+    const twin = (language === "en" ? toEnglish : toChinese).get(text);
+    if (twin && !node.parentElement?.closest("[lang]:not(html), script, style, textarea, [contenteditable]")) {
+      node.data = node.data.replace(text, twin);
+    }
+  }
+  function translate(node) {
+    if (node.nodeType === Node.TEXT_NODE) return translateText(node);
+    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) translateText(texts.currentNode);
+    for (const name of ATTRIBUTES) {
+      const selector = `[data-${language}-${name}]`;
+      const elements = [...node.querySelectorAll(selector)];
+      if (node.matches(selector)) elements.push(node);
+      for (const element of elements) element.setAttribute(name, element.getAttribute(`data-${language}-${name}`));
+    }
+  }
+  function speak(wanted) {
+    language = wanted;
+    root.dataset.lang = wanted;
+    root.lang = wanted === "zh" ? "zh-CN" : "en";
+    if (document.body) translate(document.body);
+  }
+
+  // Darkness: Gradio's themes look for the class `dark` on the body.
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const shade = () => {
+    const wanted = recall("shade") ?? (dark.matches ? "dark" : "light");
+    document.body?.classList.toggle("dark", wanted === "dark");
+    root.style.colorScheme = wanted;
+    root.dataset.shade = wanted;
+  };
+  dark.addEventListener("change", shade);
+
+  function begin() {
+    shade();
+    speak(language);
+    new MutationObserver((changes) => {
+      for (const { type, target, addedNodes } of changes) {
+        if (type === "characterData") translateText(target);
+        else addedNodes.forEach(translate);
+      }
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    new MutationObserver(() => {
+      if (document.body.classList.contains("dark") !== (root.dataset.shade === "dark")) shade();
+    }).observe(document.body, { attributeFilter: ["class"] });
+  }
+  speak(language);
+  if (document.body) begin(); // Gradio adds this script when the page already stands
+  else document.addEventListener("DOMContentLoaded", begin);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-speak], [data-shade-switch]");
+    if (!button) return;
+    if (button.dataset.speak) {
+      remember("language", button.dataset.speak);
+      speak(button.dataset.speak);
+    } else {
+      remember("shade", root.dataset.shade === "dark" ? "light" : "dark");
+      shade();
+    }
+  });
+})();

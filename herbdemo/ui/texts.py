@@ -1,0 +1,229 @@
+"""Every sentence of the page, in Chinese and in English.
+
+Both languages are sent to the browser and the style sheet shows one of them, so the switch is
+immediate, loses nothing, and needs no server. Components of Gradio itself take one language: give
+them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictionary()`.
+"""
+
+import html
+from typing import NamedTuple
+
+from herbdemo.herbs import TOXIC
+
+
+class Text(NamedTuple):
+    """One sentence in both languages."""
+
+    zh: str
+    en: str
+
+    def format(self, *values: object, **named: object) -> "Text":
+        """Both sentences filled in; a value that is a `Text` or an exception gives its twin."""
+
+        def twin(value: object, language: str) -> object:
+            return getattr(value, language, value)
+
+        zh, en = (
+            sentence.format(
+                *(twin(value, language) for value in values),
+                **{name: twin(value, language) for name, value in named.items()},
+            )
+            for sentence, language in ((self.zh, "zh"), (self.en, "en"))
+        )
+        return Text(zh, en)
+
+    @property
+    def html(self) -> str:
+        """Both sentences, escaped; the style sheet hides one."""
+        zh, en = html.escape(self.zh), html.escape(self.en)
+        return f'<span class="zh" lang="zh-CN">{zh}</span><span class="en" lang="en">{en}</span>'
+
+    def attribute(self, name: str) -> str:
+        """An attribute such as alt or aria-label in both languages; `page.js` picks one."""
+        zh, en = html.escape(self.zh), html.escape(self.en)
+        return f'{name}="{zh}" data-zh-{name}="{zh}" data-en-{name}="{en}"'
+
+
+def dictionary() -> dict[str, str]:
+    """Chinese to English, of all sentences here that hold nothing to be filled in."""
+    texts = [value for value in globals().values() if isinstance(value, Text)]
+    return {text.zh: text.en for text in texts if "{" not in text.zh}
+
+
+# The head of the page
+
+NAME = Text("本草镜", "Herb Lens")
+MOTTO = Text(
+    "给中草药拍张照：认出它是什么，看清依据在哪里。",
+    "Photograph a Chinese herb: see what it is, and where the evidence lies.",
+)
+LANGUAGE = Text("语言", "Language")
+DARKNESS = Text("浅色或深色", "Light or dark")
+TAB_IDENTIFY = Text("识别", "Identify")
+TAB_PHOTO = Text("照片", "Photo")
+TAB_LIVE = Text("实时", "Live")
+FOOT = Text(
+    "照片只在运行本程序的机器上处理，一两个小时内删除。仅供学习参考，不能代替医师或药师的判断。",
+    "Photos are handled only on the machine that runs this app and deleted within hours. "
+    "For study and reference; not medical advice.",
+)
+FOOT_API = Text("用程序调用", "Use it from a program")
+
+# Giving a photo
+
+DROP_TITLE = Text("把草药的照片放到这里", "Drop a photo of a herb here")
+DROP_WAYS = Text(
+    "拖进来，或从剪贴板粘贴。生熟饮片、鲜叶、花、果皆可。",
+    "Drag it in, or paste it. Dried pieces, fresh leaves, flowers and fruit all work.",
+)
+DROP_NOW = Text("松手，就开始识别", "Let go, and it will be recognised")
+CHOOSE = Text("选择照片", "Choose a photo")
+ANOTHER = Text("换一张", "New photo")
+CAMERA = Text("拍照", "Camera")
+PASTE = Text("粘贴", "Paste")
+EXAMPLES = Text("没有照片？试试这些", "No photo at hand? Try one of these")
+EXAMPLE = Text("示例照片 {}", "Example photo {}")
+SHUTTER = Text("拍下", "Take the photo")
+CLOSE = Text("关闭", "Close")
+TIPS = (
+    (
+        Text("五个答案", "Five answers"),
+        Text(
+            "药名、拼音、拉丁名，附校准过的概率", "Each with calibrated odds, in four kinds of name"
+        ),
+    ),
+    (
+        Text("五张热图", "Five heatmaps"),
+        Text("点一个名字，看依据落在照片何处", "Click a name: see where its evidence lies"),
+    ),
+    (
+        Text("也会说不知道", "An honest “don’t know”"),
+        Text(
+            "拿不准时说拿不准，不认识就说不认识",
+            "It says when it is unsure, or has never met the herb",
+        ),
+    ),
+)
+
+# While it works, and when it fails
+
+WORKING = Text("正在辨认……", "Looking closely …")
+WAKING = Text(
+    "模型正在醒来，第一次会慢一些。", "The model is waking up; the first photo takes longer."
+)
+FAILED_TITLE = Text("这张照片没能识别", "This photo could not be recognised")
+FAILED = Text(
+    "出了意外，照片没有问题也可能这样。请再试一次。",
+    "Something went wrong here, perhaps not with your photo. Please try again.",
+)
+TOO_LARGE = Text(
+    "文件超过 50 MB。请换一张小些的照片。",
+    "The file is larger than 50 MB. Please choose a smaller photo.",
+)
+NO_UPLOAD = Text(
+    "照片没能传到服务器。请检查网络，再试一次。",
+    "The photo did not reach the server. Check the connection and try again.",
+)
+NO_ANSWER = Text(
+    "服务器没有回答，可能太忙了。请过一会儿再试。",
+    "The server gave no answer; it may be busy. Please try again in a while.",
+)
+NO_CAMERA = Text(
+    "相机打不开。请允许本页使用相机（需要 https 或本机），或改为选择照片。",
+    "The camera cannot be opened. Allow this page to use it (https or this machine only), "
+    "or choose a photo instead.",
+)
+NO_CLIPBOARD = Text(
+    "剪贴板里没有图片，或浏览器不许读取。请先复制一张图片，再按 Ctrl+V（苹果电脑 ⌘V）。",
+    "There is no picture on the clipboard, or the browser keeps it from us. Copy one, then press "
+    "Ctrl+V (⌘V on a Mac).",
+)
+NO_EXAMPLE = Text("这张示例照片已不在。请换一张。", "That example is gone. Please choose another.")
+
+# The answer
+
+CERTAIN = Text("应当是{}", "This looks like {}")
+UNSURE = Text("拿不准：{}，还是{}？", "Unsure: {}, or {}?")
+UNKNOWN = Text("不是本模型认识的药材", "Not a herb this model knows")
+ANOTHER_HERB = Text("别的药材", "another herb")
+CERTAIN_SEAL = Text("可信", "Sure")
+UNSURE_SEAL = Text("存疑", "Unsure")
+UNKNOWN_SEAL = Text("不识", "Unknown")
+CERTAIN_MORE = Text(
+    "点任一名字，看它的依据在照片何处。", "Click any name to see where its evidence lies."
+)
+UNSURE_MORE = Text(
+    "对比图里，橙色处像{}，蓝色处像{}。",
+    "In the contrast map orange speaks for {}, blue for {}.",
+)
+UNKNOWN_MORE = Text(
+    "下面只是最接近的几种，切勿当作答案；它们的热图仍可查看。",
+    "The names below are merely the nearest and no answer; their heatmaps can still be seen.",
+)
+CANDIDATES = Text("五个候选", "Five candidates")
+PHOTO_ALT = Text("你的照片", "Your photo")
+MAP_ALT = Text("{}的热图", "Heatmap for {}")
+CONTRAST_ALT = Text("对比图：{}，而不是{}", "Contrast map: {} and not {}")
+EVIDENCE = Text("依据", "Evidence")
+CONTRAST = Text("对比", "Contrast")
+SHOW = Text("看什么", "What to show")
+EVIDENCE_CAPTION = Text("亮处是{}的依据。", "Bright where the photo speaks for {}.")
+CONTRAST_CAPTION = Text(
+    "为什么是{0}而不是{1}：橙色支持{0}，蓝色支持{1}。",
+    "Why {0} and not {1}: orange speaks for {0}, blue for {1}.",
+)
+EMPTY_CAPTION = Text(
+    "照片里没有支持{}的地方，所以没有热图。",
+    "Nothing in the photo speaks for {}, so there is no heatmap.",
+)
+PLAIN_CAPTION = Text("点一个名字，看它的热图。", "Click a name to see its heatmap.")
+ORIGINAL = Text("原图", "Photo")
+HEATMAP = Text("热图", "Heatmap")
+COMPARE = Text("拖动：左边原图，右边热图", "Drag: photo on the left, heatmap on the right")
+OPACITY = Text("浓淡", "Opacity")
+WEAK = Text("弱", "weak")
+STRONG = Text("强", "strong")
+SAVE_OVERLAY = Text("下载叠加图", "Save overlay")
+SAVE_RAW = Text("下载原始热图", "Save raw map")
+
+# What is known of a herb
+
+LIVING = Text("鲜品或植株", "fresh or living plant")
+DRIED = Text("干燥饮片", "dried piece")
+PART = Text("部位：{}", "Part: {}")
+ALIASES = Text("又名：{}", "Also: {}")
+CONFUSED = Text("易混淆：{}", "Easily confused with: {}")
+POISON = {kind: Text(zh, kind) for kind, zh in TOXIC.items()}
+POISON_MORE = Text("毒性药材，须遵医嘱使用。", "Poisonous; only to be used as a physician directs.")
+PARTS = {
+    "whole plant": "全草", "fruit": "果实", "root": "根", "seed": "种子", "aerial part": "地上部分",
+    "rhizome": "根茎", "leaf": "叶", "mineral": "矿物", "root and rhizome": "根及根茎",
+    "rhizome and root": "根茎及根", "stem": "茎", "root tuber": "块根", "tuber": "块茎",
+    "flower": "花", "bark": "皮", "bulb": "鳞茎", "bulb scale": "肉质鳞叶", "flower bud": "花蕾",
+    "flower bud or opening flower": "花蕾或初开的花", "flower and flower bud": "花及花蕾",
+    "flower head": "头状花序", "resin": "树脂", "root bark": "根皮", "shell": "壳",
+    "pericarp": "果皮", "exocarp": "外层果皮", "sclerotium of a fungus": "菌核",
+    "fruiting body of a fungus": "子实体", "fungus on the larva of a moth": "菌座与幼虫尸体",
+    "twig": "嫩枝", "seed kernel": "种仁", "unripe fruit": "未成熟果实",
+}  # fmt: skip
+
+# Under the answer
+
+MODEL = Text("模型", "Model")
+MILLISECONDS = Text("{} 毫秒", "{} ms")
+NOT_ADVICE = Text(
+    "仅供学习参考，不能代替医师或药师的判断。", "For study and reference; not medical advice."
+)
+
+# Live
+
+LIVE_TITLE = Text("对准一味药，边看边认", "Point the camera at a herb")
+LIVE_MORE = Text(
+    "画面每秒辨认几次，不保存，不上传到别处。",
+    "Looked at a few times a second; nothing is stored or sent elsewhere.",
+)
+LIVE_START = Text("打开相机", "Open the camera")
+LIVE_STOP = Text("停止", "Stop")
+LIVE_BUSY = Text("人多，稍等……", "Busy, one moment …")
+LIVE_MAP = Text("热图", "Heatmap")
+LIVE_RESULT = Text("实时结果", "Live result")
