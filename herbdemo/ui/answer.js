@@ -57,9 +57,8 @@ function draw() {
     map.alt = source.alt;
     for (const name of ["zhAlt", "enAlt"]) map.dataset[name] = source.dataset[name];
   }
-  const stage = root.querySelector(".stage");
-  stage.dataset.mode = mode;
-  stage.toggleAttribute("data-plain", empty);
+  root.querySelector(".answer").dataset.mode = mode;
+  root.querySelector(".stage").toggleAttribute("data-plain", empty);
   const caption = item?.querySelector(`[data-caption="${mode}"]`) ?? find("template[data-view=plain]").content.firstElementChild;
   root.querySelector(".caption").innerHTML = caption.innerHTML;
   for (const end of ["plus", "minus"]) {
@@ -81,7 +80,7 @@ root.addEventListener("click", (event) => {
   if (index) { selected = Number(index); draw(); }
   if (wanted) { mode = wanted; selected = Math.max(selected, 0); draw(); }
   if (save === "overlay") saveOverlay();
-  if (save === "raw" && rows()[selected]) download(rows()[selected].dataset.raw, "raw");
+  if (save === "raw") saveRaw();
 });
 root.addEventListener("keydown", (event) => {
   const at = rows().indexOf(event.target);
@@ -101,6 +100,11 @@ function download(href, kind) {
   link.click();
 }
 
+function saveRaw() {
+  const data = rows()[selected]?.dataset;
+  if (data) download(mode === "contrast" ? data.rawContrast : data.raw, `${mode}-raw`);
+}
+
 function saveOverlay() {
   const photo = root.querySelector(".plate .photo"), map = root.querySelector(".plate .map");
   const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
@@ -114,7 +118,7 @@ function saveOverlay() {
   }
   canvas.toBlob((blob) => {
     const url = URL.createObjectURL(blob);
-    download(url, mode === "contrast" ? "contrast" : "heatmap");
+    download(url, mode);
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }, "image/png");
 }

@@ -1,5 +1,6 @@
 """What programs may call: the named endpoints of the app, for `gradio_client`, HTTP and agents."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -18,7 +19,7 @@ def build() -> None:
     """Add the endpoints to the current Blocks; they show nothing on the page."""
     with gr.Column(visible=False):
         photo = gr.File(label="photo", type="filepath")
-        herb = gr.Textbox(label="herb")
+        herb = gr.Textbox("", label="herb")  # a value makes the parameter optional
         answer = gr.JSON(label="answer")
         heatmap = gr.Image(label="heatmap", format="png")
         call = gr.Button()
@@ -36,7 +37,7 @@ def recognise(photo: str) -> dict[str, Any]:
         The five most probable herbs with calibrated probabilities, and a verdict: "certain",
         "unsure", or "unknown" when the photo shows no herb that the model knows.
     """
-    return _answer(photo).to_dict()
+    return _answer(photo).to_dict(Path(photo).name)
 
 
 def explain(photo: str, herb: str = "") -> Image.Image:

@@ -123,9 +123,9 @@ def _scales() -> str:
 
 
 _ARROW = (
-    '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true"><path d="M10 3v9m-4-3.5 4 4 4-4M4 '
-    '16.5h12" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linecap="round" '
-    'stroke-linejoin="round"/></svg>'
+    '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true" fill="none" '
+    'stroke="currentColor" stroke-width="1.7" stroke-linecap="round" stroke-linejoin="round">'
+    '<path d="M10 3v9m-4-3.5 4 4 4-4M4 16.5h12"/></svg>'
 )
 
 
@@ -133,10 +133,9 @@ _ARROW = (
 
 
 def _verdict(answer: "Answer") -> str:
-    first, second = _first_two(answer.candidates)
     more = {
         "certain": texts.CERTAIN_MORE,
-        "unsure": texts.UNSURE_MORE.format(first, second),
+        "unsure": texts.UNSURE_MORE,
         "unknown": texts.UNKNOWN_MORE,
     }[answer.verdict]
     return _seal_and_words(answer.candidates, answer.verdict, more)
@@ -180,16 +179,17 @@ def _candidate(answer: "Answer", index: int, size: tuple[int, int]) -> str:
     name, a, b = herb_text(item.herb), herb_text(first), herb_text(other)
     values = answer.heatmap(item.herb.zh)
     empty = not values.any()
-    contrast = map_url(answer.contrast(first.zh, other.zh), size, "contrast")
+    duel = answer.contrast(first.zh, other.zh)
     caption = (texts.EMPTY_CAPTION if empty else texts.EVIDENCE_CAPTION).format(name)
-    raw = data_url(grey(values, size), "png")
     return (
         f'<li class="candidate"><button type="button" class="row" data-index="{index}" '
         f'data-herb="{html.escape(item.herb.zh)}"{" data-empty" if empty else ""} '
-        f'data-raw="{raw}" aria-pressed="false"><span class="thumb" aria-hidden="true">'
+        f'data-raw="{data_url(grey(values, size), "png")}" '
+        f'data-raw-contrast="{data_url(grey((duel + 1) / 2, size), "png")}" '
+        f'aria-pressed="false"><span class="thumb" aria-hidden="true">'
         f'<img data-map="evidence" src="{map_url(values, size)}" '
         f"{texts.MAP_ALT.format(name).attribute('alt')}>"
-        f'<img data-map="contrast" src="{contrast}" '
+        f'<img data-map="contrast" src="{map_url(duel, size, "contrast")}" '
         f"{texts.CONTRAST_ALT.format(a, b).attribute('alt')}></span>"
         f"{_names(item.herb)}{_odds(item)}</button>"
         f'<div class="facts">{_facts(item.herb)}</div>'
@@ -243,7 +243,8 @@ def _facts(herb: Herb) -> str:
 
 def _colophon(answer: "Answer") -> str:
     stages = " · ".join(
-        f"{html.escape(str(stage))} {float(ms):.0f} ms" for stage, ms in answer.stages.items()
+        f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
+        for stage, ms in answer.stages.items()
     )
     return (
         f'<footer class="colophon"><p class="advice">{texts.NOT_ADVICE.html}</p>'

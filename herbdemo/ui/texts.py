@@ -153,8 +153,8 @@ CERTAIN_MORE = Text(
     "点任一名字，看它的依据在照片何处。", "Click any name to see where its evidence lies."
 )
 UNSURE_MORE = Text(
-    "对比图里，橙色处像{}，蓝色处像{}。",
-    "In the contrast map orange speaks for {}, blue for {}.",
+    "两者接近。对比图标出照片各处更像哪一个。",
+    "The two are close. The contrast map shows which part of the photo speaks for which.",
 )
 UNKNOWN_MORE = Text(
     "下面只是最接近的几种，切勿当作答案；它们的热图仍可查看。",
@@ -168,16 +168,13 @@ EVIDENCE = Text("依据", "Evidence")
 CONTRAST = Text("对比", "Contrast")
 SHOW = Text("看什么", "What to show")
 EVIDENCE_CAPTION = Text("亮处是{}的依据。", "Bright where the photo speaks for {}.")
-CONTRAST_CAPTION = Text(
-    "为什么是{0}而不是{1}：橙色支持{0}，蓝色支持{1}。",
-    "Why {0} and not {1}: orange speaks for {0}, blue for {1}.",
-)
+CONTRAST_CAPTION = Text("为什么是{}，而不是{}", "Why {} and not {}")
 EMPTY_CAPTION = Text(
     "照片里没有支持{}的地方，所以没有热图。",
     "Nothing in the photo speaks for {}, so there is no heatmap.",
 )
 PLAIN_CAPTION = Text("点一个名字，看它的热图。", "Click a name to see its heatmap.")
-ORIGINAL = Text("原图", "Photo")
+ORIGINAL = Text("原图", "Original")
 HEATMAP = Text("热图", "Heatmap")
 COMPARE = Text("拖动：左边原图，右边热图", "Drag: photo on the left, heatmap on the right")
 OPACITY = Text("浓淡", "Opacity")
@@ -210,6 +207,12 @@ PARTS = {
 # Under the answer
 
 MODEL = Text("模型", "Model")
+STAGES = {
+    "prepare": Text("缩放", "resize"),
+    "network": Text("网络", "network"),
+    "scores": Text("打分", "scores"),
+    "maps": Text("热图", "maps"),
+}
 MILLISECONDS = Text("{} 毫秒", "{} ms")
 NOT_ADVICE = Text(
     "仅供学习参考，不能代替医师或药师的判断。", "For study and reference; not medical advice."

@@ -1,0 +1,86 @@
+"""The endpoints for programs, through Gradio's own client, against the real server."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+gradio_client = pytest.importorskip("gradio_client")
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+ROSE = EXAMPLES / "yuejihua-rose.jpg"
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("downloads")
+    return gradio_client.Client(server, verbose=False, download_files=str(folder))
+
+
+def test_the_endpoints_describe_themselves(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/recognise", "/explain"}
+    assert "herbal" in endpoints["/recognise"]["description"]
+
+
+def test_recognise(client):
+    answer = client.predict(gradio_client.handle_file(ROSE), api_name="/recognise")
+    assert answer["file"] == ROSE.name
+    assert answer["verdict"] in {"certain", "unsure", "unknown"}
+    assert len(answer["candidates"]) == 5
+    odds = [candidate["probability"] for candidate in answer["candidates"]]
+    assert odds == sorted(odds, reverse=True)
+    assert 0 < sum(odds) <= 1.0001
+    assert set(answer["candidates"][0]) == {"herb", "zh", "pinyin", "latin", "en", "probability"}
+    assert len(answer["sha256"]) == 64
+    assert answer["model"]
+    assert answer["ms"] > 0
+
+
+def test_explain_gives_a_picture_of_the_whole_photo(client):
+    path = client.predict(gradio_client.handle_file(ROSE), api_name="/explain")
+    photo, heatmap = Image.open(ROSE), Image.open(path)
+    assert heatmap.format == "PNG"
+    assert heatmap.width / heatmap.height == pytest.approx(photo.width / photo.height, rel=0.01)
+
+
+def test_explain_takes_any_name_of_a_herb(client):
+    known = client.predict(gradio_client.handle_file(ROSE), api_name="/recognise")
+    last = known["candidates"][-1]
+    maps = {
+        Path(
+            client.predict(gradio_client.handle_file(ROSE), name, api_name="/explain")
+        ).read_bytes()
+        for name in (last["zh"], last["pinyin"], last["latin"])
+    }
+    assert len(maps) == 1
+
+
+def test_a_herb_that_the_model_does_not_know(client):
+    with pytest.raises(Exception, match="This model does not know “unobtainium”"):
+        client.predict(gradio_client.handle_file(ROSE), "unobtainium", api_name="/explain")
+
+
+BROKEN = {
+    "empty.jpg": b"",
+    "text.jpg": b"this is no photo",
+    "vector.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "half.jpg": ROSE.read_bytes()[:3000],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_photo_is_refused_in_words_and_nothing_leaks(client, tmp_path, name):
+    file = tmp_path / name
+    file.write_bytes(BROKEN[name])
+    with pytest.raises(Exception, match=r"[。！]") as caught:  # a sentence in Chinese …
+        client.predict(gradio_client.handle_file(file), api_name="/recognise")
+    said = str(caught.value)
+    assert any(word in said for word in ("photo", "picture", "file"))  # … and in English
+    for secret in ("Traceback", "/tmp", "gradio", "site-packages", ".py"):
+        assert secret not in said
+
+
+def test_no_photo_at_all(client):
+    with pytest.raises(Exception, match=r"[。！]"):
+        client.predict(None, api_name="/recognise")
