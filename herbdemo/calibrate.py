@@ -1,0 +1,111 @@
+"""What turns trained weights into a model: temperature, thresholds and feature statistics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from herbdemo.checkpoint import Checkpoint, Preprocessing
+from herbdemo.dataset import Sample
+from herbdemo.engine import TorchEngine
+from herbdemo.evaluate import Features, extract, measure
+from herbdemo.network import network_from_state
+from herbdemo.scores import Head
+
+CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
+KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
+
+
+def finish(
+    state: Mapping[str, Tensor],
+    *,
+    name: str,
+    herbs: Sequence[str],
+    preprocessing: Preprocessing,
+    train: Sequence[Sample],
+    val: Sequence[Sample],
+    card: Mapping[str, Any],
+) -> Checkpoint:
+    """The finished, unsaved model of the trained weights `state`.
+
+    Statistics come from the training photos as they are, temperature and thresholds from `val`.
+    """
+    # Rounded as they will be saved, so that what is measured is what will be loaded.
+    rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
+    network = network_from_state(rounded)
+    engine = TorchEngine(network)
+    train_features = extract(engine, train, herbs, preprocessing)
+    val_features = extract(engine, val, herbs, preprocessing)
+    return calibrated(
+        Checkpoint(
+            id=name,
+            network=network,
+            herbs=tuple(herbs),
+            preprocessing=preprocessing,
+            statistics=feature_statistics(train_features, len(herbs)),
+            card={**card, "data": {"train": len(train), "val": len(val)}},
+        ),
+        val_features,
+    )
+
+
+def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
+    """The checkpoint with temperature and thresholds fitted on held-out features."""
+    head = Head.of(checkpoint)
+    temperature = fit_temperature(head.logits(val.pooled), val.labels)
+    head = Head.of(Checkpoint(**{**vars(checkpoint), "temperature": temperature}))
+    best = head.probabilities(val.pooled)
+    thresholds = {
+        "certain": certain_threshold(best.max(axis=1), best.argmax(axis=1) == val.labels),
+        "unknown": float(np.quantile(head.familiarity(val.pooled), 1 - KNOWN_KEPT)),
+    }
+    final = Checkpoint(**{**vars(checkpoint), "temperature": temperature, "thresholds": thresholds})
+    metrics = measure(Head.of(final), val, final.herbs, [""] * len(val.labels))
+    kept = ("photos", "top1", "top1_interval", "top5", "macro_top1", "ece", "certain",
+            "certain_top1")  # fmt: skip
+    card = {**final.card, "metrics": {"val": {key: metrics[key] for key in kept}}}
+    return Checkpoint(**{**vars(final), "card": card})
+
+
+def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
+    """Sums over pooled features x, all that a new linear head or a Gaussian per herb needs.
+
+    Returns:
+        count (herbs,), sum (herbs, 2048), and moment: the upper triangle, row by row, of the sum
+        of x xᵀ over all photos. They add: the sums of two sets of photos are those of their union.
+    """
+    x = torch.from_numpy(features.pooled).double()
+    one_hot = functional.one_hot(torch.from_numpy(features.labels), herbs).double()
+    rows, columns = torch.triu_indices(x.shape[1], x.shape[1])
+    return {
+        "count": one_hot.sum(0).float(),
+        "sum": (one_hot.T @ x).float(),
+        "moment": (x.T @ x)[rows, columns].float(),
+    }
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order."""
+    z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = functional.cross_entropy(z / log_t.exp(), y)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return float(log_t.detach().exp())
+
+
+def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
+    """The lowest probability above which `CERTAIN_ACCURACY` of the answers are right."""
+    order = np.argsort(-probability)
+    accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(accuracy >= CERTAIN_ACCURACY)
+    return float(probability[order[enough[-1]]]) if len(enough) else 1.0

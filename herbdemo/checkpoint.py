@@ -1,0 +1,267 @@
+"""A network and all that its answers depend on, as one thing that is saved and loaded whole.
+
+On disk a model is a folder with two files. `model.safetensors` holds the weights (matrices in
+fp16, the rest in fp32) and the feature statistics; `card.json` holds the herbs in order, the
+preprocessing, temperature, thresholds, where the model comes from and how well it does.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import Tensor
+
+from herbdemo.errors import HerbError
+from herbdemo.network import HerbNet, network_from_state
+
+SCHEMA = 1
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a photo goes through before the network.
+
+    The whole photo is squashed to a square, without a crop: the network sees every corner, and
+    the heatmap, stretched back, covers exactly the photo.
+
+    Args:
+        size: side of the square in pixels.
+        mean, std: per channel, of RGB values in 0..1.
+    """
+
+    size: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def tensor(self, image: Image.Image) -> Tensor:
+        """A float tensor (3, size, size) of an RGB image."""
+        small = image.resize((self.size, self.size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+        normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
+        return torch.from_numpy(normalised.transpose(2, 0, 1).copy())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model: what `load_checkpoint` returns and `save_checkpoint` writes.
+
+    Attributes:
+        id: its name in the registry.
+        network: in evaluation mode.
+        herbs: ids of the catalogue, in the order of the head.
+        temperature: logits are divided by it before the softmax, which calibrates them.
+        thresholds: "certain" (least probability of a certain answer) and "unknown" (least
+            familiarity of a photo that shows a herb of this model).
+        statistics: tensors over the training photos' pooled features, see `statistics.py`.
+        card: everything else there is to know: data, metrics, history, parent, licence.
+        sha256: of the weights file; "" until saved.
+    """
+
+    id: str
+    network: HerbNet
+    herbs: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float = 1.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    statistics: Mapping[str, Tensor] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+    sha256: str = ""
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Read the model in `folder`, or refuse it with a sentence.
+
+    Raises:
+        HerbError: a file is missing, is damaged, is a pickle, or does not fit the other.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    data = _read(folder / WEIGHTS, hint="weights-missing")
+    if data[:1] == b"\x80" or data[:4] == b"PK\x03\x04":
+        raise HerbError(
+            "权重文件其实是 pickle，可能夹带程序，不予加载。请用 python -m herbdemo import 转换。",
+            "The weights file is really a pickle, which may carry code, and is not loaded. "
+            "Convert it with python -m herbdemo import.",
+            hint="weights-pickle",
+        )
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != card["sha256"]:
+        raise _damaged()
+    try:
+        tensors = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise _damaged() from error
+    herbs = tuple(card["herbs"])
+    network = network_from_state(_below("network.", tensors))
+    if len(herbs) != network.fc.out_features or len(set(herbs)) != len(herbs):
+        raise HerbError(
+            f"模型卡列出 {len(herbs)} 种药材，而网络输出 {network.fc.out_features} 种。"
+            "请重新下载整个模型文件夹。",
+            f"The card lists {len(herbs)} herbs but the network tells {network.fc.out_features} "
+            "apart. Download the whole model folder again.",
+            hint="herbs-mismatch",
+        )
+    return Checkpoint(
+        id=card["id"],
+        network=network,
+        herbs=herbs,
+        preprocessing=_preprocessing(card["preprocessing"]),
+        temperature=float(card["temperature"]),
+        thresholds=dict(card["thresholds"]),
+        statistics=_below("statistics.", tensors),
+        card=card,
+        sha256=sha256,
+    )
+
+
+def read_card(folder: str | Path) -> dict[str, Any]:
+    """The card of the model in `folder`, checked for the fields that loading needs.
+
+    Raises:
+        HerbError: there is no card, it is damaged, or a newer program wrote it.
+    """
+    data = _read(Path(folder) / CARD, hint="card-missing")
+    try:
+        card = json.loads(data)
+        schema = card["schema"]
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise HerbError(
+                "这个模型由更新版本的程序写成。请先升级本程序。",
+                "A newer version of this program wrote this model. Upgrade the program first.",
+                hint="card-newer",
+            )
+        for key, kind in (
+            ("id", str),
+            ("herbs", list),
+            ("sha256", str),
+            ("temperature", (int, float)),
+            ("thresholds", dict),
+            ("preprocessing", dict),
+        ):
+            if not isinstance(card[key], kind):
+                raise TypeError(key)
+        if not all(isinstance(herb, str) for herb in card["herbs"]):
+            raise TypeError("herbs")
+        _preprocessing(card["preprocessing"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise HerbError(
+            "模型卡 card.json 已损坏。请重新下载整个模型文件夹。",
+            "The model's card.json is damaged. Download the whole model folder again.",
+            hint="card-damaged",
+        ) from error
+    return card
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
+    """Write the model to the new `folder` so that it is there whole or not at all.
+
+    Returns:
+        the same checkpoint with the sha256 and the card as written.
+
+    Raises:
+        HerbError: `folder` exists already.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        f"network.{name}": _small(name, value)
+        for name, value in checkpoint.network.state_dict().items()
+    }
+    tensors |= {f"statistics.{name}": value for name, value in checkpoint.statistics.items()}
+    data = safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()})
+    sha256 = hashlib.sha256(data).hexdigest()
+    card = {
+        **checkpoint.card,
+        "schema": SCHEMA,
+        "id": checkpoint.id,
+        "architecture": "resnet50",
+        "herbs": list(checkpoint.herbs),
+        "preprocessing": asdict(checkpoint.preprocessing),
+        "temperature": checkpoint.temperature,
+        "thresholds": dict(checkpoint.thresholds),
+        "sha256": sha256,
+    }
+    # A temporary folder on the same disk, flushed, then renamed: a crash leaves no half model.
+    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
+    try:
+        text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        for name, content in ((WEIGHTS, data), (CARD, text.encode())):
+            with (temporary / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.chmod(0o755)
+        try:
+            temporary.rename(folder)
+        except OSError as error:
+            if not folder.exists():
+                raise
+            raise HerbError(
+                f"已有名为“{checkpoint.id}”的模型。请换一个名字。",
+                f"There is a model named “{checkpoint.id}” already. Choose another name.",
+                hint="model-exists",
+            ) from error
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Checkpoint(**{**vars(checkpoint), "card": card, "sha256": sha256})
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename inside `folder` survive a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # Windows cannot open folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _small(name: str, value: Tensor) -> Tensor:
+    # Convolutions lose nothing measurable in fp16; the head and BatchNorm are small and stay exact.
+    return value.half() if value.ndim == 4 else value
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
+    size, mean, std = values["size"], tuple(values["mean"]), tuple(values["std"])
+    if not isinstance(size, int) or not 32 <= size <= 1024 or len(mean) != 3 or len(std) != 3:
+        raise ValueError("preprocessing")
+    return Preprocessing(size=size, mean=mean, std=std)
+
+
+def _read(path: Path, *, hint: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HerbError(
+            f"模型文件夹里缺少 {path.name}。请重新下载整个模型文件夹。",
+            f"The model folder lacks {path.name}. Download the whole model folder again.",
+            hint=hint,
+        ) from error
+
+
+def _damaged() -> HerbError:
+    return HerbError(
+        "权重文件已损坏，与模型卡不符。请重新下载整个模型文件夹。",
+        "The weights file is damaged: it is not the one its card describes. "
+        "Download the whole model folder again.",
+        hint="weights-damaged",
+    )

@@ -1,0 +1,281 @@
+"""python -m herbdemo: recognise, evaluate, train, models, serve.
+
+With --json the last line of standard output is one JSON object and nothing else is on that
+stream; progress goes to standard error. Exit 0: done. 1: a HerbError, its sentence on standard
+error. 2: wrong usage.
+"""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from herbdemo.errors import HerbError
+from herbdemo.registry import Registry, home
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
+models_app = typer.Typer(help="The models on this computer: list, activate, roll back, delete.")
+app.add_typer(models_app, name="models", invoke_without_command=True)
+
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
+
+
+def main() -> None:
+    """Run the command line; a HerbError becomes its sentence and exit status 1."""
+    try:
+        app()
+    except HerbError as error:
+        err.print(str(error), markup=False, highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+@app.command()
+def recognise(
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    json_: Json = False,
+    heatmaps: Annotated[
+        Path | None, typer.Option(help="Folder for the five heatmaps of each photo, as PNG.")
+    ] = None,
+    model: Model = None,
+) -> None:
+    """Name the herb in each photo: five candidates with probabilities, and a verdict.
+
+    A photo that cannot be opened is reported and the others go on; the exit status is then 1.
+    """
+    from herbdemo.photo import open_photo
+    from herbdemo.recognise import Recogniser
+
+    files = list(_photo_files(photos))
+    recogniser = Recogniser(Registry().load(model))
+    recogniser.warm_up()
+    answers, failures = [], []
+    with _progress("recognise") as advance:
+        for done, file in enumerate(files, start=1):
+            try:
+                answer = recogniser.recognise([open_photo(file)])[0]
+            except HerbError as error:
+                failures.append({"file": str(file), "zh": error.zh, "en": error.en})
+                err.print(f"{file}: {error}", markup=False, highlight=False)
+                continue
+            answers.append(answer.to_dict(str(file)))
+            if heatmaps:
+                _save_heatmaps(answer, heatmaps, f"{done:04d}-{file.stem}")
+            if not json_:
+                _print_answer(answers[-1])
+            advance(done, len(files))
+    if json_:
+        _print_json({"answers": answers, "failures": failures})
+    if failures:
+        sys.exit(1)
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="FOLDER/<any name of a herb>/**")],
+    unknown: Annotated[
+        Path | None, typer.Option(help="Folder of photos that show none of the model's herbs.")
+    ] = None,
+    json_: Json = False,
+    model: Model = None,
+) -> None:
+    """Measure a model on photos: accuracy, calibration, and unknowns."""
+    from herbdemo.evaluate import evaluate as run
+
+    with _progress("evaluate") as advance:
+        report = run(Registry().load(model), folder, unknown=unknown, progress=advance).to_dict()
+    if json_:
+        _print_json(report)
+        return
+    table = Table(title=f"{report['model']}: {report['photos']} photos, {report['herbs']} herbs")
+    table.add_column("what")
+    table.add_column("value", justify="right")
+    low, high = report["top1_interval"]
+    table.add_row("top-1", f"{report['top1']:.1%} ({low:.1%} to {high:.1%})")
+    for name, key in (
+        ("top-5", "top5"),
+        ("top-1, mean of the herbs", "macro_top1"),
+        ("ECE", "ece"),
+        ("answered “certain”", "certain"),
+        ("right among those", "certain_top1"),
+        ("AUROC against the unknown", "auroc"),
+        ("FPR at 95 % of the herbs", "fpr95"),
+        ("unknown photos refused", "unknown_refused"),
+        ("herb photos refused", "known_refused"),
+    ):
+        if report.get(key) is not None:
+            value = report[key]
+            table.add_row(name, f"{value:.3f}" if key == "auroc" else f"{value:.1%}")
+    out.print(table)
+    worst = sorted(report["per_herb"].items(), key=lambda item: item[1]["top1"])[:5]
+    out.print("weakest: " + ", ".join(f"{h} {v['top1']:.0%} of {v['n']}" for h, v in worst))
+
+
+@app.command()
+def train(
+    folder: Annotated[Path, typer.Argument(help="FOLDER/<herb>/**, or FOLDER/train and /val.")],
+    name: Annotated[str, typer.Option(help="Id of the new model.")],
+    init: Annotated[
+        str, typer.Option(help="Where to start: a model's id, imagenet, scratch, or a file.")
+    ] = "imagenet",
+    network: Annotated[str, typer.Option(help="Only resnet50 so far.")] = "resnet50",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run.")] = False,
+    json_: Json = False,
+) -> None:
+    """Fine-tune a network on a folder of photos and save it as a new model."""
+    from herbdemo.checkpoint import Preprocessing, save_checkpoint
+    from herbdemo.train import Event, Recipe, start_network
+    from herbdemo.train import train as run
+
+    if network != "resnet50":
+        raise typer.BadParameter("only resnet50", param_hint="--network")
+    registry = Registry()
+    target = registry.new_folder(name)  # a taken name is refused before hours of training
+
+    def say(event: Event) -> None:
+        sys.stderr.write(event.line() + "\n")
+        sys.stderr.flush()
+
+    checkpoint = run(
+        folder,
+        name=name,
+        run=home() / "runs" / name,
+        network=start_network(init, registry),
+        preprocessing=Preprocessing(),
+        recipe=Recipe(**({"epochs": epochs} if epochs else {})),
+        resume=resume,
+        say=say,
+        parent=Path(init).name,
+        command=shlex.join(["python", "-m", "herbdemo", *sys.argv[1:]]),
+    )
+    saved = save_checkpoint(checkpoint, target)
+    report = {"model": saved.id, "sha256": saved.sha256, "metrics": saved.card["metrics"]}
+    if json_:
+        _print_json(report)
+    else:
+        out.print(f"{saved.id}: {saved.card['metrics']['val']['top1']:.1%} of the validation photos")
+        out.print(f"python -m herbdemo models activate {saved.id}")
+
+
+@models_app.callback()
+def models(context: typer.Context, json_: Json = False) -> None:
+    """List the models, the one in use marked with a star."""
+    if context.invoked_subcommand is None:
+        list_models(json_)
+
+
+@models_app.command("list")
+def list_models(json_: Json = False) -> None:
+    """List the models, the one in use marked with a star."""
+    infos = Registry().list()
+    if json_:
+        _print_json(
+            {
+                "models": [
+                    {
+                        "id": i.id,
+                        "herbs": i.herbs,
+                        "active": i.active,
+                        "shipped": i.shipped,
+                        "sha256": i.sha256,
+                        "problem": i.problem and i.problem[1],
+                    }
+                    for i in infos
+                ]
+            }
+        )
+        return
+    table = Table("", "model", "herbs", "sha256", "")
+    for i in infos:
+        note = i.problem[1] if i.problem else "shipped" if i.shipped else ""
+        table.add_row("*" if i.active else "", i.id, str(i.herbs), i.sha256[:12], note)
+    out.print(table)
+
+
+@models_app.command()
+def activate(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Use this model from now on."""
+    Registry().activate(model_id)
+    out.print(model_id, markup=False)
+
+
+@models_app.command()
+def rollback() -> None:
+    """Go back to the model used before."""
+    out.print(Registry().rollback(), markup=False)
+
+
+@models_app.command()
+def delete(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Delete one of your models; not the one in use, nor the shipped one."""
+    Registry().delete(model_id)
+    out.print(model_id, markup=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    share: Annotated[bool, typer.Option("--share", help="A public link, through Gradio.")] = False,
+) -> None:
+    """Open the web page."""
+    from herbdemo.ui.app import serve as run
+
+    run(host=host, port=port, share=share)
+
+
+def _photo_files(paths: list[Path]) -> Iterator[Path]:
+    from herbdemo.dataset import photos_below
+
+    for path in paths:
+        if path.is_dir():
+            yield from photos_below(path)
+        else:
+            yield path
+
+
+def _save_heatmaps(answer: Any, folder: Path, stem: str) -> None:
+    from herbdemo.heatmap import overlay
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for rank, candidate in enumerate(answer.candidates, start=1):
+        picture = overlay(answer.photo.image, answer.heatmap(candidate.herb.zh))
+        picture.save(folder / f"{stem}-{rank}-{candidate.herb.zh}.png")
+
+
+def _print_answer(answer: dict[str, Any]) -> None:
+    out.print(f"{answer['file']}: {answer['verdict']}", markup=False, highlight=False)
+    for c in answer["candidates"]:
+        names = " · ".join(name for name in (c["zh"], c["pinyin"], c["latin"], c["en"]) if name)
+        out.print(f"  {c['probability']:6.1%}  {names}", markup=False, highlight=False)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(),
+               TimeRemainingColumn())  # fmt: skip
+    with Progress(*columns, console=err, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,90 @@
+"""The network: convolutions -> A -> global average -> one linear layer.
+
+That shape is what makes everything else cheap: scores, heatmaps, contrasts, unknowns and new herbs
+are all linear algebra on the feature map A (see `heatmap.py`).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import Bottleneck, ResNet
+
+from herbdemo.errors import HerbError
+
+FEATURES = 2048  # channels of A
+STRIDE = 32  # input pixels per cell of A: a 224 px photo gives a 7x7 map
+
+
+class HerbNet(ResNet):
+    """torchvision's ResNet-50 with its feature map in reach.
+
+    Parameters carry torchvision's names, so a state dict of torchvision, or of the original
+    herb recogniser, loads unchanged.
+
+    Args:
+        num_classes: herbs in the head, at least 1.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(Bottleneck, [3, 4, 6, 3], num_classes=num_classes)
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """The outputs of the four stages for `x` (N, 3, H, W), at strides 4, 8, 16 and 32."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        outputs = []
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+            outputs.append(x)
+        return outputs
+
+    def features(self, x: Tensor) -> Tensor:
+        """A, the last feature map: (N, 2048, ceil(H/32), ceil(W/32)), never negative."""
+        return self.stages(x)[-1]
+
+    def forward(
+        self, x: Tensor, need_fea: bool = False
+    ) -> Tensor | tuple[list[Tensor], Tensor, Tensor]:
+        """Logits (N, herbs); with `need_fea` ([x1, x2, x3, x4], pooled, logits)."""
+        stages = self.stages(x)
+        pooled = torch.flatten(self.avgpool(stages[-1]), 1)
+        logits = self.fc(pooled)
+        return (stages, pooled, logits) if need_fea else logits
+
+    def cam_layer(self) -> nn.Module:
+        """The layer whose output Grad-CAM looks at."""
+        return self.layer4
+
+
+def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
+    """A `HerbNet` in evaluation mode with the weights of `state`, its head as wide as they say.
+
+    Raises:
+        HerbError: the weights are those of another network.
+    """
+    head = state.get("fc.weight")
+    if head is None or head.ndim != 2 or head.shape[1] != FEATURES:
+        raise _not_resnet50()
+    with torch.device("meta"):  # no time spent on random weights that are overwritten at once
+        network = HerbNet(head.shape[0])
+    network = network.to_empty(device="cpu")
+    try:
+        network.load_state_dict({name: value.float() for name, value in state.items()})
+    except RuntimeError as error:  # torch lists every name that differs; a user needs one sentence
+        raise _not_resnet50() from error
+    return network.eval()
+
+
+def replace_head(network: HerbNet, num_classes: int) -> None:
+    """Give `network` a fresh linear head for `num_classes` herbs, in place."""
+    network.fc = nn.Linear(FEATURES, num_classes)
+    nn.init.normal_(network.fc.weight, std=0.01)
+    nn.init.zeros_(network.fc.bias)
+
+
+def _not_resnet50() -> HerbError:
+    return HerbError(
+        "这些权重不是 ResNet-50 的。请提供 torchvision 结构的 ResNet-50 权重。",
+        "These weights are not those of a ResNet-50. Give weights of a torchvision ResNet-50.",
+        hint="weights-other-network",
+    )

@@ -1,0 +1,201 @@
+"""From photos to answers: five herbs with calibrated percentages, a verdict, and heatmaps.
+
+from herbdemo import current, open_photo
+answer = current().recognise([open_photo("herb.jpg")])[0]
+answer.candidates[0].herb.zh, answer.candidates[0].probability, answer.heatmap("金银花")
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from herbdemo import heatmap
+from herbdemo.checkpoint import Checkpoint
+from herbdemo.engine import TorchEngine
+from herbdemo.errors import HerbError
+from herbdemo.herbs import Herb, herb_named
+from herbdemo.photo import Photo
+from herbdemo.registry import Registry
+from herbdemo.scores import Head
+
+CANDIDATES = 5
+BATCH = 16  # photos per forward pass; more adds memory, not speed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the five herbs, with its calibrated probability (0..1)."""
+
+    herb: Herb
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that was found out about one photo; heatmaps cost no further pass.
+
+    Attributes:
+        candidates: the five most probable herbs, best first (fewer if the model knows fewer).
+        verdict: "certain", "unsure", or "unknown" when it shows none of the model's herbs.
+        features: the feature map A, float32 (2048, h, w), which covers the whole photo.
+        model, sha256: which model answered. device: what it ran on.
+        stages: milliseconds of each step; batched steps are shared out evenly.
+    """
+
+    photo: Photo
+    candidates: tuple[Candidate, ...]
+    verdict: str
+    features: np.ndarray = field(repr=False)
+    model: str
+    sha256: str
+    device: str
+    stages: dict[str, float]
+    _head: Head = field(repr=False)
+    _herbs: tuple[str, ...] = field(repr=False)
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds from the opened photo to the answer with its five maps."""
+        return sum(self.stages.values())
+
+    def heatmap(self, herb: str) -> np.ndarray:
+        """Grad-CAM of any herb of the model: float32 (h, w) in 0..1; all zero without evidence.
+
+        Raises:
+            HerbError: the model does not know the herb.
+        """
+        return heatmap.normalised(heatmap.class_maps(self.features, self._rows(herb)))[0]
+
+    def contrast(self, a: str, b: str) -> np.ndarray:
+        """Why herb a and not herb b: float32 (h, w) in -1..1, positive where it speaks for a."""
+        return heatmap.contrast(self.features, *self._rows(a, b))
+
+    def to_dict(self, file: str = "") -> dict[str, Any]:
+        """The answer as `recognise --json` and the web API give it."""
+        return {
+            "file": file,
+            "verdict": self.verdict,
+            "candidates": [
+                {
+                    "herb": candidate.herb.zh,
+                    "zh": candidate.herb.zh,
+                    "pinyin": candidate.herb.pinyin,
+                    "latin": candidate.herb.latin,
+                    "en": candidate.herb.en,
+                    "probability": round(candidate.probability, 6),
+                }
+                for candidate in self.candidates
+            ],
+            "model": self.model,
+            "sha256": self.sha256,
+            "ms": round(self.ms, 3),
+            "stages": {name: round(ms, 3) for name, ms in self.stages.items()},
+        }
+
+    def _rows(self, *herbs: str) -> np.ndarray:
+        for herb in herbs:
+            if herb not in self._herbs:
+                raise HerbError(
+                    f"这个模型不认识“{herb[:40]}”。请从它的药材里选一种。",
+                    f"This model does not know “{herb[:40]}”. Choose one of its herbs.",
+                    hint="herb-not-in-model",
+                )
+        return self._head.weight[[self._herbs.index(herb) for herb in herbs]]
+
+
+class Recogniser:
+    """A model ready to answer. Safe to share between threads."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.herbs = tuple(herb_named(zh) for zh in checkpoint.herbs)
+        self._engine = TorchEngine(checkpoint.network)
+        self._head = Head.of(checkpoint)
+
+    @property
+    def device(self) -> str:
+        """What the network runs on, such as "cpu · torch"."""
+        return self._engine.name
+
+    def recognise(self, photos: Sequence[Photo]) -> list[Answer]:
+        """One `Answer` per photo, in order; one forward pass per `BATCH` photos."""
+        answers: list[Answer] = []
+        for start in range(0, len(photos), BATCH):
+            answers += self._batch(photos[start : start + BATCH])
+        return answers
+
+    def warm_up(self) -> None:
+        """Run the network once on nothing, so that the first photo is as quick as the second."""
+        size = self.checkpoint.preprocessing.size
+        self._engine.features(torch.zeros(1, 3, size, size))
+
+    def _batch(self, photos: Sequence[Photo]) -> list[Answer]:
+        clock = _Clock(len(photos))
+        prepare = self.checkpoint.preprocessing.tensor
+        batch = torch.stack([prepare(photo.image) for photo in photos])
+        clock.lap("prepare")
+        features = self._engine.features(batch)
+        clock.lap("network")
+        pooled = features.mean(axis=(2, 3))
+        probabilities = self._head.probabilities(pooled)
+        familiarity = self._head.familiarity(pooled)
+        best = np.argsort(-probabilities, axis=1)[:, :CANDIDATES]
+        clock.lap("scores")
+        for a, rows in zip(features, best, strict=True):  # what five clicks would show
+            heatmap.normalised(heatmap.class_maps(a, self._head.weight[rows]))
+        clock.lap("maps")
+        return [
+            Answer(
+                photo=photo,
+                candidates=tuple(Candidate(self.herbs[k], float(p[k])) for k in rows),
+                verdict=self._head.verdict(float(p.max()), float(familiar)),
+                features=a,
+                model=self.checkpoint.id,
+                sha256=self.checkpoint.sha256,
+                device=self.device,
+                stages=dict(clock.stages),
+                _head=self._head,
+                _herbs=self.checkpoint.herbs,
+            )
+            for photo, a, p, rows, familiar in zip(
+                photos, features, probabilities, best, familiarity, strict=True
+            )
+        ]
+
+
+class _Clock:
+    """Milliseconds per photo of consecutive steps."""
+
+    def __init__(self, photos: int) -> None:
+        self.photos = photos
+        self.stages: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.stages[name] = (now - self._last) * 1000 / self.photos
+        self._last = now
+
+
+_lock = threading.Lock()
+_current: Recogniser | None = None
+
+
+def current() -> Recogniser:
+    """The active model, loaded once per process and again when another one is activated.
+
+    Raises:
+        HerbError: there is no model, or the active one is damaged.
+    """
+    global _current
+    registry = Registry()
+    active = registry.active_id()
+    with _lock:  # a second caller waits for the first one's load instead of loading again
+        if _current is None or _current.checkpoint.id != active:
+            _current = Recogniser(registry.load(active))
+        return _current
