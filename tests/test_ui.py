@@ -16,7 +16,7 @@ from PIL import Image
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.photo import Photo
-from herbdemo.ui import identify, live, model, photo_input, result, texts
+from herbdemo.ui import identify, live, model, photo_input, pictures, result, texts
 from herbdemo.ui.texts import Text
 
 ROOT = Path(__file__).parent.parent
@@ -197,7 +197,7 @@ def test_a_live_frame_that_is_no_picture_is_answered_in_words(frame):
 def test_a_live_frame_waits_only_so_long(monkeypatch):
     monkeypatch.setattr(model, "_gate", threading.BoundedSemaphore(1))
     model._gate.acquire()
-    image = result.data_url(Image.new("RGB", (64, 64)), "jpeg")
+    image = pictures.data_url(Image.new("RGB", (64, 64)), "jpeg")
     monkeypatch.setattr(live, "PATIENCE", 0.01)
     assert texts.LIVE_BUSY.zh in live.look(image)["html"]
 

@@ -41,7 +41,7 @@ def launch_options() -> dict[str, Any]:
         "theme": theme(),
         "css": _css(),
         "head": _head(),
-        "footer_links": [],
+        "footer_links": ["api"],  # out of sight; the link in our own foot opens it
         "max_file_size": MAX_BYTES,
         "show_error": False,  # an error's text may hold a path
         "run_history": False,
@@ -88,5 +88,5 @@ def _masthead() -> str:
 def _foot() -> str:
     return (
         f'<footer class="foot"><p>{texts.FOOT.html}</p>'
-        f'<p><a href="?view=api">{texts.FOOT_API.html}</a></p></footer>'
+        f'<p><button type="button" data-open-api>{texts.FOOT_API.html}</button></p></footer>'
     )

@@ -70,13 +70,13 @@ def _views() -> str:
         "too-large": error_html(texts.TOO_LARGE),
         "no-upload": error_html(texts.NO_UPLOAD),
         "no-answer": error_html(texts.NO_ANSWER),
-        "no-camera": error_html(texts.NO_CAMERA),
-        "no-clipboard": error_html(texts.NO_CLIPBOARD),
+        "no-camera": error_html(texts.NO_CAMERA, texts.NO_CAMERA_TITLE),
+        "no-clipboard": error_html(texts.NO_CLIPBOARD, texts.NO_CLIPBOARD_TITLE),
     }
     templates = "".join(
         f'<template data-view="{name}">{view}</template>' for name, view in views.items()
     )
-    return f'<div class="result" aria-live="polite">${{value || ""}}</div>{templates}'
+    return f'<div class="result">${{value || ""}}</div>{templates}'
 
 
 _NO_ANSWER = """() => {

@@ -14,7 +14,8 @@ from herbdemo.errors import HerbError
 from herbdemo.ui import model, texts
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.photo_input import HERE
-from herbdemo.ui.result import map_url, names_html
+from herbdemo.ui.pictures import map_url
+from herbdemo.ui.result import names_html
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ def _template() -> str:
     <div class="names-live" role="region" {texts.LIVE_RESULT.attribute("aria-label")}></div>
     <p class="advice">{texts.NOT_ADVICE.html}</p>
   </div>
-  <template data-view="no-camera"><p>{texts.NO_CAMERA.html}</p></template>
+  <template data-view="no-camera"><h2>{texts.NO_CAMERA_TITLE.html}</h2>
+    <p>{texts.NO_CAMERA.html}</p></template>
   <template data-view="no-answer"><p>{texts.NO_ANSWER.html}</p></template>
 </section>"""

@@ -64,9 +64,10 @@
   if (document.body) begin(); // Gradio adds this script when the page already stands
   else document.addEventListener("DOMContentLoaded", begin);
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-speak], [data-shade-switch]");
+    const button = event.target.closest?.("[data-speak], [data-shade-switch], [data-open-api]");
     if (!button) return;
-    if (button.dataset.speak) {
+    if ("openApi" in button.dataset) document.querySelector("footer .show-api")?.click();
+    else if (button.dataset.speak) {
       remember("language", button.dataset.speak);
       speak(button.dataset.speak);
     } else {

@@ -17,7 +17,7 @@ from herbdemo.heatmap import shrunk
 from herbdemo.photo import open_photo
 from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
-from herbdemo.ui.result import data_url
+from herbdemo.ui.pictures import data_url
 
 HERE = Path(__file__).parent
 MOST_EXAMPLES = 9

@@ -5,27 +5,24 @@ click on a name needs no server, nothing is kept between two requests, and two v
 see each other's maps.
 """
 
-import base64
 import html
-import io
 import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from herbdemo.errors import HerbError
-from herbdemo.heatmap import grey, layer, shrunk
+from herbdemo.heatmap import grey, shrunk
 from herbdemo.herbs import Herb
 from herbdemo.ui import texts
+from herbdemo.ui.pictures import data_url, map_size, map_url
 from herbdemo.ui.texts import Text
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.recognise import Answer, Candidate
 
 PHOTO_SIDE = 1024  # pixels of the photo that is sent back
-MAP_SIDE = 256  # the page enlarges maps further; their 7x7 cells hold no finer detail
 
 
 def answer_html(answer: "Answer") -> str:
@@ -39,12 +36,12 @@ def answer_html(answer: "Answer") -> str:
     )
 
 
-def error_html(error: HerbError | Text) -> str:
+def error_html(error: HerbError | Text, title: Text = texts.FAILED_TITLE) -> str:
     """What takes the place of a result when there is none: a sentence that says what to do."""
     sentence = Text(error.zh, error.en)
     return (
         f'<article class="trouble" role="alert" data-id="{secrets.token_hex(4)}">'
-        f"<h2>{texts.FAILED_TITLE.html}</h2><p>{sentence.html}</p></article>"
+        f"<h2>{title.html}</h2><p>{sentence.html}</p></article>"
     )
 
 
@@ -70,18 +67,6 @@ def percent(probability: float) -> str:
     if probability < 0.001:
         return "&lt;0.1%"
     return f"{probability * 100:.1f}%"
-
-
-def data_url(image: Image.Image, kind: str, **options: object) -> str:
-    """`image` as a data: URL, `kind` being "jpeg", "png" or "webp"."""
-    file = io.BytesIO()
-    image.save(file, format=kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def map_url(values: np.ndarray, size: tuple[int, int], colormap: str = "ember") -> str:
-    """The colours of a map as a data: URL with transparency."""
-    return data_url(layer(values, size, colormap=colormap), "webp", quality=82, method=1)
 
 
 # The photo and its heatmap
@@ -151,8 +136,9 @@ def _seal_and_words(
         "unknown": (texts.UNKNOWN_SEAL, texts.UNKNOWN),
     }[verdict]
     return (
-        f'<header class="verdict {verdict}"><span class="seal" aria-hidden="true">{seal.html}'
-        f"</span><div><h2>{words.html}</h2>{f'<p>{more.html}</p>' if more else ''}</div></header>"
+        f'<header class="verdict {verdict}" role="status">'
+        f'<span class="seal" aria-hidden="true">{seal.html}</span>'
+        f"<div><h2>{words.html}</h2>{f'<p>{more.html}</p>' if more else ''}</div></header>"
     )
 
 
@@ -164,7 +150,7 @@ def _first_two(candidates: tuple["Candidate", ...]) -> tuple[Text, Text]:
 
 def _candidates(answer: "Answer", shown: Image.Image) -> str:
     thumb = data_url(shrunk(shown, 144), "jpeg", quality=75)
-    size = _map_size(shown.size)
+    size = map_size(shown.size)
     rows = "".join(_candidate(answer, index, size) for index in range(len(answer.candidates)))
     return (
         f'<ol class="candidates" style="--thumb:url({thumb})" '
@@ -197,11 +183,6 @@ def _candidate(answer: "Answer", index: int, size: tuple[int, int]) -> str:
         f'<p data-caption="contrast" hidden>{texts.CONTRAST_CAPTION.format(a, b).html}</p>'
         f'<b data-end="plus" hidden>{a.html}</b><b data-end="minus" hidden>{b.html}</b></li>'
     )
-
-
-def _map_size(size: tuple[int, int]) -> tuple[int, int]:
-    scale = MAP_SIDE / max(size)
-    return tuple(max(8, round(side * scale)) for side in size)
 
 
 def _names(herb: Herb) -> str:

@@ -97,7 +97,7 @@ TIPS = (
         Text("点一个名字，看依据落在照片何处", "Click a name: see where its evidence lies"),
     ),
     (
-        Text("也会说不知道", "An honest “don’t know”"),
+        Text("也会说不知道", "An honest unknown"),
         Text(
             "拿不准时说拿不准，不认识就说不认识",
             "It says when it is unsure, or has never met the herb",
@@ -128,14 +128,16 @@ NO_ANSWER = Text(
     "服务器没有回答，可能太忙了。请过一会儿再试。",
     "The server gave no answer; it may be busy. Please try again in a while.",
 )
+NO_CAMERA_TITLE = Text("相机打不开", "The camera cannot be opened")
 NO_CAMERA = Text(
-    "相机打不开。请允许本页使用相机（需要 https 或本机），或改为选择照片。",
-    "The camera cannot be opened. Allow this page to use it (https or this machine only), "
-    "or choose a photo instead.",
+    "请允许本页使用相机（网址须是 https 或本机），或改为选择照片。",
+    "Allow this page to use it, which browsers do for https and this machine only, or choose a "
+    "photo instead.",
 )
+NO_CLIPBOARD_TITLE = Text("没有可以粘贴的图片", "No picture to paste")
 NO_CLIPBOARD = Text(
     "剪贴板里没有图片，或浏览器不许读取。请先复制一张图片，再按 Ctrl+V（苹果电脑 ⌘V）。",
-    "There is no picture on the clipboard, or the browser keeps it from us. Copy one, then press "
+    "The clipboard holds none, or the browser keeps it from this page. Copy a picture, then press "
     "Ctrl+V (⌘V on a Mac).",
 )
 NO_EXAMPLE = Text("这张示例照片已不在。请换一张。", "That example is gone. Please choose another.")

@@ -51,7 +51,9 @@ def herb(data):
     return find
 
 
-def test_five_names_and_another_heatmap_for_the_third(page, herb):
+def test_five_names_and_another_heatmap_for_the_third(new_page, server, herb):
+    page = new_page(locale="zh-CN")
+    page.goto(server)
     give(page, herb("金银花"))
     found = names(page)
     assert len(found) == len(set(found)) == 5
@@ -329,3 +331,10 @@ def test_private_handlers_are_not_offered(server):
         offered = json.load(response)
     assert set(offered["named_endpoints"]) == {"/recognise", "/explain"}
     assert offered["unnamed_endpoints"] == {}
+
+
+def test_the_foot_opens_how_to_call_it_from_a_program(page):
+    page.wait_for_selector(".giver")
+    assert not page.locator("footer[aria-label]").is_visible()
+    page.click("[data-open-api]")
+    page.wait_for_selector("text=/recognise", timeout=PATIENCE)
