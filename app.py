@@ -4,10 +4,6 @@ GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose another address, HERBDEMO_EXAMP
 photos to try, HERBDEMO_HOME where models are kept.
 """
 
-import os
-
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
 from herbdemo.ui.app import build, launch_options
 from herbdemo.ui.model import wake
 

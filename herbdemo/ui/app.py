@@ -9,6 +9,7 @@ from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
 from herbdemo.ui import api, identify, texts
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
+from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
@@ -33,6 +34,12 @@ def build() -> gr.Blocks:
         gr.HTML(_foot(), apply_default_css=False, elem_id="foot")
         api.build()
     return demo.queue(max_size=QUEUE_LENGTH)
+
+
+def serve(*, host: str, port: int, share: bool = False) -> None:
+    """Serve the app until it is interrupted, and load the model meanwhile."""
+    wake()
+    build().launch(server_name=host, server_port=port, share=share, **launch_options())
 
 
 def launch_options() -> dict[str, Any]:

@@ -67,6 +67,7 @@ def theme() -> Base:
         block_title_text_color="*body_text_color",
         input_background_fill="*neutral_50",
         input_background_fill_dark="*neutral_800",
+        input_border_width="1px",
         input_border_color="*neutral_300",
         input_border_color_dark="*neutral_700",
         button_primary_background_fill="*primary_600",
