@@ -80,6 +80,35 @@ def data() -> Path:
     return folder
 
 
+# The toy model, made when the first test asks for it; see toys.py
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """A checkpoint of seven herbs that was never saved. Not to be changed."""
+    from toys import toy_checkpoint
+
+    return toy_checkpoint()
+
+
+@pytest.fixture(scope="session")
+def toy_folder(toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`toy` on disk. Not to be changed: see `toys.model_copy`."""
+    from herbdemo.checkpoint import save_checkpoint
+
+    folder = tmp_path_factory.mktemp("toy") / "toy"
+    save_checkpoint(toy, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_model(toy_folder: Path):
+    """The checkpoint in `toy_folder`, as loaded. Not to be changed."""
+    from herbdemo.checkpoint import load_checkpoint
+
+    return load_checkpoint(toy_folder)
+
+
 # The app
 
 
