@@ -8,6 +8,7 @@ preprocessing, temperature, thresholds, where the model comes from and how well 
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -66,7 +67,7 @@ class Checkpoint:
         temperature: logits are divided by it before the softmax, which calibrates them.
         thresholds: "certain" (least probability of a certain answer) and "unknown" (least
             familiarity of a photo that shows a herb of this model).
-        statistics: tensors over the training photos' pooled features, see `statistics.py`.
+        statistics: sums over the training photos' features, see `calibrate.feature_statistics`.
         card: everything else there is to know: data, metrics, history, parent, licence.
         sha256: of the weights file; "" until saved.
     """
@@ -91,7 +92,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     folder = Path(folder)
     card = read_card(folder)
     data = _read(folder / WEIGHTS, hint="weights-missing")
-    if data[:1] == b"\x80" or data[:4] == b"PK\x03\x04":
+    # A safetensors file may start with the same byte: its header's length. Then "{" follows it.
+    if (data[:1] == b"\x80" and data[8:9] != b"{") or data[:4] == b"PK\x03\x04":
         raise HerbError(
             "权重文件其实是 pickle，可能夹带程序，不予加载。请用 python -m herbdemo import 转换。",
             "The weights file is really a pickle, which may carry code, and is not loaded. "
@@ -107,7 +109,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         raise _damaged() from error
     herbs = tuple(card["herbs"])
     network = network_from_state(_below("network.", tensors))
-    if len(herbs) != network.fc.out_features or len(set(herbs)) != len(herbs):
+    if len(herbs) != network.fc.out_features:
         raise HerbError(
             f"模型卡列出 {len(herbs)} 种药材，而网络输出 {network.fc.out_features} 种。"
             "请重新下载整个模型文件夹。",
@@ -156,13 +158,23 @@ def read_card(folder: str | Path) -> dict[str, Any]:
                 raise TypeError(key)
         if not all(isinstance(herb, str) for herb in card["herbs"]):
             raise TypeError("herbs")
+        if not 0 < card["temperature"] < math.inf:
+            raise ValueError("temperature")
+        if not all(isinstance(limit, int | float) for limit in card["thresholds"].values()):
+            raise TypeError("thresholds")
         _preprocessing(card["preprocessing"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HerbError(
             "模型卡 card.json 已损坏。请重新下载整个模型文件夹。",
             "The model's card.json is damaged. Download the whole model folder again.",
             hint="card-damaged",
         ) from error
+    if len(set(card["herbs"])) != len(card["herbs"]):
+        raise HerbError(
+            "模型卡把同一种药材列了两次。请重新下载整个模型文件夹。",
+            "The card lists a herb twice. Download the whole model folder again.",
+            hint="herbs-twice",
+        )
     return card
 
 
@@ -243,6 +255,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
     size, mean, std = values["size"], tuple(values["mean"]), tuple(values["std"])
     if not isinstance(size, int) or not 32 <= size <= 1024 or len(mean) != 3 or len(std) != 3:
+        raise ValueError("preprocessing")
+    if not all(map(math.isfinite, mean)) or not all(0 < value < math.inf for value in std):
         raise ValueError("preprocessing")
     return Preprocessing(size=size, mean=mean, std=std)
 
