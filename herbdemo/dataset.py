@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import imagehash
@@ -30,11 +31,17 @@ class Sample:
 
 
 def photos_below(folder: str | Path) -> list[Path]:
-    """All files below `folder` that are named like a photo, in a stable order."""
+    """All files below `folder` that are named like a photo, in a stable order.
+
+    Hidden ones, and what systems leave beside photos, are passed over.
+    """
+    folder = Path(folder)
     return sorted(
         path
-        for path in Path(folder).rglob("*")
-        if path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith("._")
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PHOTO_SUFFIXES
+        and not any(map(_is_litter, path.relative_to(folder).parts))
+        and path.is_file()
     )
 
 
@@ -56,6 +63,8 @@ def scan(folder: str | Path) -> list[Sample]:
         )
     samples = []
     for herb_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if _is_litter(herb_folder.name):
+            continue
         herb = find(herb_folder.name)
         name = herb.zh if herb else herb_folder.name
         samples += [Sample(path, name) for path in photos_below(herb_folder)]
@@ -69,11 +78,23 @@ def scan(folder: str | Path) -> list[Sample]:
 
 
 def train_and_val(folder: str | Path, *, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
-    """`folder/train` and `folder/val` where they exist, else a leak-free split of `folder`."""
+    """`folder/train` and `folder/val` where they exist, else a leak-free split of `folder`.
+
+    Raises:
+        HerbError: no photos, or `val` has herbs that `train` lacks.
+    """
     folder = Path(folder)
-    if (folder / "train").is_dir() and (folder / "val").is_dir():
-        return scan(folder / "train"), scan(folder / "val")
-    return split(scan(folder), seed=seed)
+    if not ((folder / "train").is_dir() and (folder / "val").is_dir()):
+        return split(scan(folder), seed=seed)
+    train, val = scan(folder / "train"), scan(folder / "val")
+    if strange := sorted({sample.herb for sample in val} - {sample.herb for sample in train}):
+        names = "、".join(strange[:3])
+        raise HerbError(
+            f"val 里有 train 里没有的药材：{names}。请检查子文件夹的名字。",
+            f"val holds herbs that train lacks: {names}. Check the names of the sub-folders.",
+            hint="val-other-herbs",
+        )
+    return train, val
 
 
 def split(
@@ -82,7 +103,8 @@ def split(
     """Split each herb's photos so that near-copies stay on one side.
 
     Copies are found by perceptual hash and grouped; whole groups are dealt to `val` until it holds
-    `val_share` of the herb. A herb with a single group stays in train.
+    `val_share` of the herb. A herb with a single group stays in train. Photos that do not open
+    are left out.
     """
     rng = random.Random(seed)
     by_herb: dict[str, list[Sample]] = defaultdict(list)
@@ -102,21 +124,31 @@ def split(
     return train, val
 
 
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
+
+
 def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
-    groups: list[tuple[imagehash.ImageHash, list[Sample]]] = []
+    groups: list[list[tuple[imagehash.ImageHash, Sample]]] = []
     for sample in samples:
-        fingerprint = imagehash.phash(open_photo(sample.path, longest=256).image)
-        for known, group in groups:
-            if fingerprint - known <= HASH_DISTANCE:
-                group.append(sample)
-                break
-        else:
-            groups.append((fingerprint, [sample]))
-    return [group for _, group in groups]
+        try:
+            fingerprint = imagehash.phash(open_photo(sample.path, longest=256).image)
+        except HerbError:
+            continue
+        # A copy of a copy may be no copy of the first: one photo can join several groups.
+        linked, apart = [], []
+        for group in groups:
+            near = any(fingerprint - known <= HASH_DISTANCE for known, _ in group)
+            (linked if near else apart).append(group)
+        groups = [*apart, [*chain.from_iterable(linked), (fingerprint, sample)]]
+    return [[sample for _, sample in group] for group in groups]
 
 
 class PhotoDataset(Dataset):
-    """Samples as (tensor, index of the herb in `herbs`); -1 for a herb that is not among them."""
+    """Samples as (tensor, index of the herb in `herbs`); -1 for a herb that is not among them.
+
+    The next photo stands in for one that does not open: a broken file must not end a training.
+    """
 
     def __init__(
         self,
@@ -135,6 +167,13 @@ class PhotoDataset(Dataset):
         return len(self.samples)
 
     def __getitem__(self, position: int) -> tuple[Tensor, int]:
-        sample = self.samples[position]
-        image = open_photo(sample.path, longest=self.longest).image
-        return self.transform(image), self.index.get(sample.herb, -1)
+        sample, tried = self.samples[position], 1
+        while True:
+            try:
+                image = open_photo(sample.path, longest=self.longest).image
+            except HerbError:
+                if tried == len(self.samples):
+                    raise
+                sample, tried = self.samples[(position + tried) % len(self.samples)], tried + 1
+            else:
+                return self.transform(image), self.index.get(sample.herb, -1)
