@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card, sync_fol
 from herbdemo.errors import HerbError
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+# Windows keeps con, nul, com1… for itself, with any ending.
+_ID = re.compile(r"(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ def check_id(model_id: str) -> str:
     """`model_id` if it can name a folder on every system, else a HerbError."""
     if not _ID.fullmatch(model_id) or model_id.endswith("."):
         raise HerbError(
-            "模型名只能用小写字母、数字、点、横线和下划线，以字母或数字开头，最多 64 个字符。",
+            "模型名只能用小写字母、数字、点、横线和下划线，以字母或数字开头，不以点结尾，"
+            "最多 64 个字符，也不能是 con、nul 之类的系统保留名。",
             "A model's name has lower-case letters, digits, dots, dashes and underscores only, "
-            "starts with a letter or digit, and has at most 64 characters.",
+            "starts with a letter or digit, does not end with a dot, has at most 64 characters, "
+            "and is none of the names such as con or nul that Windows keeps for itself.",
             hint="model-name",
         )
     return model_id
@@ -94,7 +97,8 @@ class Registry:
         Raises:
             HerbError: there is no such model, or it is damaged.
         """
-        return load_checkpoint(self.folder(model_id or self.active_id()))
+        folder = self.folder(model_id or self.active_id())
+        return replace(load_checkpoint(folder), id=folder.name)  # folders may be renamed by hand
 
     def folder(self, model_id: str) -> Path:
         """Where the model lies; a HerbError when there is none of that name."""
@@ -119,13 +123,13 @@ class Registry:
         return self.own / "models" / model_id
 
     def active_id(self) -> str:
-        """The model in use: the one last activated that is still there, else the shipped one."""
+        """The model in use: the one last activated that is still there, else the first of `list`.
+
+        The shipped model is the first, where there is one.
+        """
         folders = self._folders()
-        for model_id in reversed(self._trail()):
+        for model_id in [*reversed(self._trail()), *folders]:
             if model_id in folders:
-                return model_id
-        for model_id, folder in folders.items():
-            if folder.parent == self.shipped:
                 return model_id
         raise HerbError(
             "没有模型。请重新下载程序，或用 python -m herbdemo train 训练一个。",
@@ -142,15 +146,17 @@ class Registry:
 
     def rollback(self) -> str:
         """Go back to the model used before the active one; returns its id."""
-        folders = self._folders()
+        folders, active = self._folders(), self.active_id()
         trail = [model_id for model_id in self._trail() if model_id in folders]
-        if not trail:
+        while trail and trail[-1] == active:  # twice in a row where one between was deleted
+            trail.pop()
+        if not trail and active == next(iter(folders)):
             raise HerbError(
                 "没有更早的模型可以退回。",
                 "There is no earlier model to go back to.",
                 hint="no-earlier-model",
             )
-        self._write_trail(trail[:-1])
+        self._write_trail(trail)
         return self.active_id()
 
     def delete(self, model_id: str) -> None:
