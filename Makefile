@@ -11,10 +11,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format clean
+.PHONY: help venv run test unit lint format default-model clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.app  ## make .venv and install what the app needs
 
@@ -34,6 +34,13 @@ lint: $(VENV)/.dev  ## check the style (`make format` mends most of it)
 format: $(VENV)/.dev  ## mend what can be mended of the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+DATA := ../shared
+NAME := herbs-31-new
+default-model: $(VENV)/.dev  ## train the shipped model anew as NAME=… on the photos in DATA=…
+	$(PY) -m herbdemo train $(DATA)/herbs --name $(NAME) --resume \
+		--init $(DATA)/weights/resnet50-imagenet.safetensors
+	$(PY) benchmarks/model_card.py $(DATA) --model $(NAME)
 
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

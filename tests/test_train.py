@@ -1,0 +1,183 @@
+"""Training: the loop learns, resumes after a kill with the same numbers, and refuses nonsense."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from herbdemo.checkpoint import Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.engine import TorchEngine
+from herbdemo.errors import HerbError
+from herbdemo.evaluate import Features
+from herbdemo.network import HerbNet
+from herbdemo.registry import Registry
+from herbdemo.train import (
+    Event,
+    Recipe,
+    fit_head,
+    freeze_batchnorm,
+    schedule,
+    start_network,
+    train,
+    update_average,
+)
+
+TINY = Preprocessing(size=32)
+RECIPE = Recipe(epochs=2, batch=8, sizes=((0.0, 32),))
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two herbs that differ in colour, twelve noisy photos each."""
+    folder = tmp_path_factory.mktemp("photos")
+    rng = random.Random(0)
+    for herb, colour in (("金银花", (220, 210, 60)), ("枸杞子", (200, 30, 30))):
+        (folder / herb).mkdir()
+        for n in range(12):
+            image = Image.effect_noise((48, 48), rng.uniform(20, 80)).convert("RGB")
+            tint = Image.new("RGB", (48, 48), tuple(c + rng.randint(-25, 25) for c in colour))
+            Image.blend(image, tint, 0.6).save(folder / herb / f"{n}.png")
+    return folder
+
+
+def start() -> HerbNet:
+    torch.manual_seed(0)
+    return HerbNet(2).eval()
+
+
+def run(photos: Path, folder: Path, recipe: Recipe = RECIPE, **options):
+    events: list[Event] = []
+    checkpoint = train(
+        photos,
+        name="toy",
+        run=folder,
+        network=start(),
+        preprocessing=TINY,
+        recipe=recipe,
+        say=events.append,
+        **options,
+    )
+    return checkpoint, events
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [event.values["train_loss"] for event in events if event.kind == "epoch"]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(photos, tmp_path):
+    whole, events = run(photos, tmp_path / "whole")
+
+    def die_after_one_epoch(event: Event) -> None:
+        if event.kind == "step" or (event.kind == "epoch" and event.values["epoch"] == 2):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(photos, name="toy", run=tmp_path / "cut", network=start(), preprocessing=TINY,
+              recipe=RECIPE, say=die_after_one_epoch)  # fmt: skip
+    resumed, later = run(photos, tmp_path / "cut", resume=True)
+
+    assert losses(later) == losses(events)[1:]
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, resumed.network.state_dict()[name]), name
+    assert resumed.temperature == whole.temperature
+    assert resumed.thresholds == whole.thresholds
+    history = [h["val_loss"] for h in whole.card["training"]["history"]]
+    assert [h["val_loss"] for h in resumed.card["training"]["history"]] == history
+
+
+def test_a_trained_model_is_complete_and_survives_the_disk(photos, tmp_path):
+    checkpoint, events = run(photos, tmp_path / "run")
+    assert checkpoint.herbs == ("枸杞子", "金银花")
+    assert checkpoint.temperature > 0
+    assert set(checkpoint.thresholds) == {"certain", "unknown"}
+    assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
+    assert [event.kind for event in events] == ["start", "head", "epoch", "epoch"]
+    assert all(json.loads(event.line())["kind"] == event.kind for event in events)
+
+    save_checkpoint(checkpoint, tmp_path / "toy")
+    loaded = load_checkpoint(tmp_path / "toy")
+    x = torch.rand(2, 3, 32, 32)
+    # Calibrated on the rounded weights, so nothing may change on the way through the disk.
+    assert torch.equal(loaded.network(x), checkpoint.network(x))
+
+
+def test_other_herbs_cannot_resume_a_run(photos, tmp_path):
+    run(photos, tmp_path / "run")
+    other = tmp_path / "other"
+    for herb in ("甘草", "大枣"):
+        (other / herb).mkdir(parents=True)
+        for source in (photos / "金银花").iterdir():
+            (other / herb / source.name).write_bytes(source.read_bytes())
+    with pytest.raises(HerbError) as caught:
+        run(other, tmp_path / "run", resume=True)
+    assert caught.value.hint == "resume-other-herbs"
+
+
+@pytest.mark.parametrize(("herbs", "hint"), [(["金银花"], "too-few-herbs"), ([], "folder-empty")])
+def test_too_little_to_train_on_is_refused(photos, tmp_path, herbs, hint):
+    for herb in herbs:
+        (tmp_path / "photos" / herb).mkdir(parents=True)
+        for source in (photos / herb).iterdir():
+            (tmp_path / "photos" / herb / source.name).write_bytes(source.read_bytes())
+    (tmp_path / "photos").mkdir(exist_ok=True)
+    with pytest.raises(HerbError) as caught:
+        run(tmp_path / "photos", tmp_path / "run")
+    assert caught.value.hint == hint
+
+
+def test_the_schedule_warms_up_then_falls_to_zero():
+    values = [schedule(i / 100, warmup=0.1) for i in range(101)]
+    assert values[0] < 0.05
+    assert max(values) == pytest.approx(1)
+    assert values.index(max(values)) == 10
+    assert values[-1] == pytest.approx(0)
+    assert values[10:] == sorted(values[10:], reverse=True)
+
+
+def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scale():
+    network = start().train()
+    freeze_batchnorm(network)
+    before = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
+    network(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert all(torch.equal(v, network.state_dict()[k]) for k, v in before.items())
+    assert network.layer4[0].bn1.weight.grad is not None
+
+
+def test_the_average_is_an_exponential_one():
+    a, b = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(a.weight)
+    torch.nn.init.ones_(b.weight)
+    for _ in range(3):
+        update_average(a, b, decay=0.5)
+    assert a.weight.item() == pytest.approx(1 - 0.5**3)
+
+
+def test_a_head_fits_separable_features_with_each_herb_weighing_the_same():
+    torch.manual_seed(0)
+    labels = torch.tensor([0] * 200 + [1] * 10)
+    pooled = torch.randn(210, 2048) * 0.1
+    pooled[labels == 1, :5] += 2
+    head = torch.nn.Linear(2048, 2)
+    fit_head(head, Features(pooled.numpy(), labels.numpy()), smoothing=0.1)
+    assert (head(pooled).argmax(1) == labels).all()
+
+
+def test_a_training_starts_from_a_file_a_model_or_from_scratch(photos, tmp_path):
+    checkpoint, _ = run(photos, tmp_path / "run", Recipe(epochs=1, batch=8, sizes=((0, 32),)))
+    registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")
+    saved = save_checkpoint(checkpoint, registry.new_folder("toy"))
+    x = torch.rand(1, 3, 32, 32)
+    again = TorchEngine(start_network("toy", registry)).features(x)
+    assert (again == TorchEngine(saved.network).features(x)).all()
+    assert start_network("scratch", registry).fc.out_features == 1000
+    for init, hint in (("nowhere.safetensors", "init-file"), ("nobody", "model-missing")):
+        with pytest.raises(HerbError) as caught:
+            start_network(init, registry)
+        assert caught.value.hint == hint
