@@ -12,10 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
 from herbdemo.evaluate import evaluate
@@ -64,7 +61,8 @@ def measure(folder: Path, model: Path) -> dict[str, Any]:
 def draw_curves(history: list[dict[str, Any]], file: Path) -> None:
     """Loss and accuracy over the epochs; epoch 0 is the head alone."""
     epochs = [h["epoch"] for h in history]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    figure = Figure(figsize=(9, 3.2), layout="constrained")  # no window, whatever the machine
+    left, right = figure.subplots(1, 2)
     trained = [h for h in history if "train_loss" in h]
     left.plot([h["epoch"] for h in trained], [h["train_loss"] for h in trained], "o-",
               color="#8a5a00", label="training (augmented, smoothed labels)")  # fmt: skip
@@ -80,7 +78,6 @@ def draw_curves(history: list[dict[str, Any]], file: Path) -> None:
         axis.legend(frameon=False)
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=110)
-    plt.close(figure)
 
 
 def readme(card: dict[str, Any]) -> str:

@@ -43,9 +43,9 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
     def mahalanobis(inverse: np.ndarray) -> Score:  # Lee et al. 2018
         projected = means @ inverse
         squares = (projected * means).sum(axis=1)
-        return lambda f: -(
-            ((f @ inverse) * f).sum(axis=1)[:, None] - 2 * f @ projected.T + squares
-        ).min(axis=1)
+        return lambda f: (
+            -(((f @ inverse) * f).sum(axis=1)[:, None] - 2 * f @ projected.T + squares).min(axis=1)
+        )
 
     def scale(share: float) -> Score:  # Xu et al. 2024
         def score(f: np.ndarray) -> np.ndarray:
@@ -59,9 +59,11 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         origin = -np.linalg.pinv(head.weight) @ head.bias
         _, vectors = np.linalg.eigh((x - origin).T @ (x - origin) / len(x))
         null = vectors[:, :-dimensions]
-        alpha = head.logits(x).max(axis=1).mean() / np.linalg.norm((x - origin) @ null, axis=1).mean()
-        return lambda f: logsumexp(head.logits(f)) - alpha * np.linalg.norm(
-            (f - origin) @ null, axis=1
+        alpha = (
+            head.logits(x).max(axis=1).mean() / np.linalg.norm((x - origin) @ null, axis=1).mean()
+        )
+        return lambda f: (
+            logsumexp(head.logits(f)) - alpha * np.linalg.norm((f - origin) @ null, axis=1)
         )
 
     def nearest(k: int) -> Score:  # Sun et al. 2022
@@ -83,12 +85,15 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         "SCALE 0.65": scale(0.65),
         "SCALE 0.85": scale(0.85),
         "Mahalanobis": distance,
-        "relative Mahalanobis": lambda f: distance(f)
-        + (((f - centre) @ total) * (f - centre)).sum(axis=1),
+        "relative Mahalanobis": lambda f: (
+            distance(f) + (((f - centre) @ total) * (f - centre)).sum(axis=1)
+        ),
         "ViM 512": vim(512),
         "KNN 1": nearest(1),
         "KNN 10": nearest(10),
-        "cosine to a herb's mean": lambda f: (unit(f - centre) @ unit(means - centre).T).max(axis=1),
+        "cosine to a herb's mean": lambda f: (unit(f - centre) @ unit(means - centre).T).max(
+            axis=1
+        ),
         "whitened cosine 0.02": whitened(0.02),
         "whitened cosine 0.1": whitened(0.1),
         "whitened cosine 0.3": whitened(0.3),

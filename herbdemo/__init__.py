@@ -11,7 +11,7 @@ _HOMES = {
     "Recogniser": "recognise",
     "current": "recognise",
 }
-__all__ = ["Answer", "HerbError", "Photo", "Recogniser", "current", "open_photo"]  # noqa: F822
+__all__ = ["Answer", "HerbError", "Photo", "Recogniser", "current", "open_photo"]
 
 
 def __getattr__(name: str) -> Any:

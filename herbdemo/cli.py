@@ -171,7 +171,8 @@ def train(
     if json_:
         _print_json(report)
     else:
-        out.print(f"{saved.id}: {saved.card['metrics']['val']['top1']:.1%} of the validation photos")
+        share = saved.card["metrics"]["val"]["top1"]
+        out.print(f"{saved.id}: {share:.1%} of the validation photos", markup=False)
         out.print(f"python -m herbdemo models activate {saved.id}")
 
 

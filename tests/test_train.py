@@ -67,7 +67,7 @@ def losses(events: list[Event]) -> list[float]:
     return [event.values["train_loss"] for event in events if event.kind == "epoch"]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -76,9 +76,9 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(photos, tmp_pa
 
     def die_after_one_epoch(event: Event) -> None:
         if event.kind == "step" or (event.kind == "epoch" and event.values["epoch"] == 2):
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(photos, name="toy", run=tmp_path / "cut", network=start(), preprocessing=TINY,
               recipe=RECIPE, say=die_after_one_epoch)  # fmt: skip
     resumed, later = run(photos, tmp_path / "cut", resume=True)
