@@ -31,15 +31,17 @@ class Head:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "Head":
         """The head of a checkpoint, with what its statistics say of the herbs."""
-        fc = checkpoint.network.fc
-        count = checkpoint.statistics["count"].clamp(min=1)
+        fc, statistics = checkpoint.network.fc, checkpoint.statistics
+        means = np.zeros_like(fc.weight.detach().cpu().numpy())  # nothing known of the photos
+        if statistics:
+            means = (statistics["sum"] / statistics["count"].clamp(min=1)[:, None]).numpy()
         return cls(
             weight=fc.weight.detach().cpu().numpy().copy(),
             bias=fc.bias.detach().cpu().numpy().copy(),
             temperature=checkpoint.temperature,
             certain=checkpoint.thresholds.get("certain", 0.9),
             unknown=checkpoint.thresholds.get("unknown", -np.inf),
-            means=(checkpoint.statistics["sum"] / count[:, None]).numpy(),
+            means=means,
         )
 
     def logits(self, pooled: np.ndarray) -> np.ndarray:
@@ -56,8 +58,8 @@ class Head:
         The cosine to the nearest herb's mean, seen from the mean of all herbs.
         """
         centre = self.means.mean(axis=0)
-        directions = _unit(self.means - centre)
-        return (_unit(pooled - centre) @ directions.T).max(axis=1)
+        directions = unit(self.means - centre)
+        return (unit(pooled - centre) @ directions.T).max(axis=1)
 
     def verdict(self, probability: float, familiarity: float) -> str:
         """The verdict on a photo by its best probability and its familiarity."""
@@ -96,5 +98,5 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
-def _unit(rows: np.ndarray) -> np.ndarray:
+def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
