@@ -1,0 +1,155 @@
+"""The command line as other programs call it: a real second process, JSON out, exit statuses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from toys import HERBS, fill, herb_picture
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def toy_home(home: Path, toy_folder: Path) -> Path:
+    """A HERBDEMO_HOME in which the toy model is in use."""
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "toy").symlink_to(toy_folder)
+    (home / "active.json").write_text(json.dumps({"trail": ["toy"]}))
+    return home
+
+
+def herbdemo(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "herbdemo", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_recognise_names_the_herb_of_each_photo_and_goes_on_after_a_bad_one(toy_home, tmp_path):
+    good, bad, maps = tmp_path / "好 photo.png", tmp_path / "bad.jpg", tmp_path / "maps"
+    herb_picture("党参", 3).save(good)
+    bad.write_bytes(b"\xff\xd8\xff not a photo")
+    result = herbdemo("recognise", good, bad, "--json", "--heatmaps", maps)
+
+    assert result.returncode == 1  # one photo failed
+    answer, *others = json.loads(result.stdout)["answers"]
+    assert not others
+    assert set(answer) == {"file", "verdict", "candidates", "model", "sha256", "ms", "stages"}
+    assert answer["file"] == str(good)
+    assert answer["model"] == "toy"
+    assert answer["candidates"][0]["herb"] == "党参"
+    assert {"herb", "zh", "pinyin", "latin", "en", "probability"} == set(answer["candidates"][0])
+    shares = [c["probability"] for c in answer["candidates"]]
+    assert len(shares) == 5
+    assert shares == sorted(shares, reverse=True)
+    assert answer["ms"] == pytest.approx(sum(answer["stages"].values()), abs=0.01)
+    assert len(json.loads(result.stdout)["failures"]) == 1
+    assert "bad.jpg" in result.stderr
+    assert "Traceback" not in result.stderr
+    pictures = sorted(maps.iterdir())
+    assert [p.name.split("-")[-1] for p in pictures][0] == "党参.png"
+    assert len(pictures) == 5
+    with Image.open(pictures[0]) as picture:
+        assert picture.width / picture.height == pytest.approx(60 / 48, rel=0.05)
+
+
+def test_recognise_prints_for_people(toy_home, tmp_path):
+    herb_picture("枸杞子", 1).save(tmp_path / "a.png")
+    result = herbdemo("recognise", tmp_path)  # a folder
+    assert result.returncode == 0
+    assert "枸杞子" in result.stdout
+    assert "Lycii Fructus" in result.stdout
+    assert result.stderr == ""
+
+
+def test_evaluate_reports_accuracy_calibration_and_unknowns(toy_home, tmp_path):
+    for herb in HERBS[:3]:
+        fill(tmp_path / "test", herb, range(5))
+    fill(tmp_path / "strange", HERBS[6], range(4))
+    result = herbdemo("evaluate", tmp_path / "test", "--unknown", tmp_path / "strange", "--json")
+
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout.splitlines()[-1])
+    for key in ("photos", "herbs", "top1", "top5", "macro_top1", "ece", "auroc", "fpr95"):
+        assert isinstance(report[key], int | float), key
+    assert report["photos"] == 15
+    assert report["herbs"] == 3
+    assert report["unknown_photos"] == 4
+    assert set(report["per_herb"]) == set(HERBS[:3])
+    assert report["per_herb"][HERBS[0]]["n"] == 5
+    assert 0.9 < report["top1"] <= 1
+
+
+def test_models_are_listed_activated_rolled_back_and_deleted(toy_home, toy_folder):
+    (toy_home / "models" / "second").mkdir()
+    for file in toy_folder.iterdir():
+        if file.name == "card.json":
+            card = {**json.loads(file.read_text()), "id": "second"}
+            (toy_home / "models" / "second" / file.name).write_text(json.dumps(card))
+        else:
+            os.link(file, toy_home / "models" / "second" / file.name)
+
+    def active() -> str:
+        models = json.loads(herbdemo("models", "list", "--json").stdout)["models"]
+        return next(m["id"] for m in models if m["active"])
+
+    assert active() == "toy"
+    assert herbdemo("models", "activate", "second").returncode == 0
+    assert active() == "second"
+    assert herbdemo("models", "delete", "second").returncode == 1  # in use
+    assert herbdemo("models", "rollback").stdout.strip() == "toy"
+    assert herbdemo("models", "delete", "second").returncode == 0
+    assert "second" not in herbdemo("models").stdout
+
+
+def test_a_small_training_makes_a_model_that_recognises(toy_home, tmp_path):
+    for herb in HERBS[:2]:
+        fill(tmp_path / "photos", herb, range(12))
+    done = herbdemo("train", tmp_path / "photos", "--name", "mine", "--init", "toy", "--epochs", 1,
+                    "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["model"] == "mine"
+    events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [e["kind"] for e in events if e["kind"] != "step"] == ["start", "head", "epoch"]
+    herb_picture(HERBS[0], 50).save(tmp_path / "new.png")
+    answer = json.loads(
+        herbdemo("recognise", tmp_path / "new.png", "--json", "--model", "mine").stdout
+    )
+    assert len(answer["answers"][0]["candidates"]) == 2  # it knows two herbs
+    again = herbdemo("train", tmp_path / "photos", "--name", "mine", "--init", "toy")
+    assert again.returncode == 1  # the name is taken, said before any training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("recognise",), 2, "PHOTOS"),
+        (("nonsense",), 2, "nonsense"),
+        (("recognise", "x.jpg", "--model", "nobody"), 1, "no model named"),
+        (("evaluate", "/nowhere"), 1, "no such folder"),
+        (("models", "activate", "../../etc"), 1, "no model named"),
+        (("train", ".", "--name", "Not/a name"), 1, "lower-case"),
+    ],
+)
+def test_wrong_calls_end_with_a_sentence_and_the_right_status(toy_home, arguments, status, says):
+    result = herbdemo(*arguments)
+    assert result.returncode == status
+    assert says in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_help_is_quick_and_loads_no_torch():
+    code = "import sys, herbdemo.cli; print('torch' in sys.modules, 'gradio' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.split() == ["False", "False"]
