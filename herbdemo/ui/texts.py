@@ -155,8 +155,8 @@ CERTAIN_MORE = Text(
     "点任一名字，看它的依据在照片何处。", "Click any name to see where its evidence lies."
 )
 UNSURE_MORE = Text(
-    "两者接近。对比图标出照片各处更像哪一个。",
-    "The two are close. The contrast map shows which part of the photo speaks for which.",
+    "把握不足。对比图标出照片各处更像哪一个。",
+    "Not sure enough. The contrast map shows which part of the photo speaks for which.",
 )
 UNKNOWN_MORE = Text(
     "下面只是最接近的几种，切勿当作答案；它们的热图仍可查看。",
@@ -182,8 +182,8 @@ COMPARE = Text("拖动：左边原图，右边热图", "Drag: photo on the left,
 OPACITY = Text("浓淡", "Opacity")
 WEAK = Text("弱", "weak")
 STRONG = Text("强", "strong")
-SAVE_OVERLAY = Text("下载叠加图", "Save overlay")
-SAVE_RAW = Text("下载原始热图", "Save raw map")
+SAVE_OVERLAY = Text("下载叠加图", "Get overlay")
+SAVE_RAW = Text("下载原始热图", "Get raw map")
 
 # What is known of a herb
 
