@@ -148,7 +148,7 @@ def test_the_raw_maps_are_grey_pictures_in_the_proportions_of_the_photo():
     assert len(raw) == 10
     for text in raw:
         image = Image.open(io.BytesIO(base64.b64decode(text)))
-        assert (image.mode, image.size) == ("L", (256, 192))
+        assert (image.mode, image.size) == ("L", (224, 168))
 
 
 def test_two_results_are_never_the_same_string():

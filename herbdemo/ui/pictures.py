@@ -8,7 +8,7 @@ from PIL import Image
 
 from herbdemo.heatmap import layer
 
-MAP_SIDE = 256  # the page enlarges maps further; their 7x7 cells hold no finer detail
+MAP_SIDE = 224  # the page enlarges maps further; their 7x7 cells hold no finer detail
 
 
 def data_url(image: Image.Image, kind: str, **options: object) -> str:

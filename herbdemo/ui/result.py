@@ -170,8 +170,8 @@ def _candidate(answer: "Answer", index: int, size: tuple[int, int]) -> str:
     return (
         f'<li class="candidate"><button type="button" class="row" data-index="{index}" '
         f'data-herb="{html.escape(item.herb.zh)}"{" data-empty" if empty else ""} '
-        f'data-raw="{data_url(grey(values, size), "png")}" '
-        f'data-raw-contrast="{data_url(grey((duel + 1) / 2, size), "png")}" '
+        f'data-raw="{data_url(grey(values, size), "png", compress_level=2)}" '
+        f'data-raw-contrast="{data_url(grey((duel + 1) / 2, size), "png", compress_level=2)}" '
         f'aria-pressed="false"><span class="thumb" aria-hidden="true">'
         f'<img data-map="evidence" src="{map_url(values, size)}" '
         f"{texts.MAP_ALT.format(name).attribute('alt')}>"
