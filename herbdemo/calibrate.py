@@ -60,7 +60,8 @@ def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
     best = head.probabilities(val.pooled)
     thresholds = {
         "certain": certain_threshold(best.max(axis=1), best.argmax(axis=1) == val.labels),
-        "unknown": float(np.quantile(head.familiarity(val.pooled), 1 - KNOWN_KEPT)),
+        # "lower": of a few photos, interpolation would lose one more than promised.
+        "unknown": float(np.quantile(head.familiarity(val.pooled), 1 - KNOWN_KEPT, method="lower")),
     }
     final = Checkpoint(**{**vars(checkpoint), "temperature": temperature, "thresholds": thresholds})
     metrics = measure(Head.of(final), val, final.herbs, [""] * len(val.labels))
@@ -104,8 +105,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
-    """The lowest probability above which `CERTAIN_ACCURACY` of the answers are right."""
+    """The lowest probability from which on `CERTAIN_ACCURACY` of the answers are right.
+
+    Above 1 where there is none: then no answer is certain.
+    """
     order = np.argsort(-probability)
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(accuracy >= CERTAIN_ACCURACY)
-    return float(probability[order[enough[-1]]]) if len(enough) else 1.0
+    # Equal probabilities, such as several 1.0, are in or out together.
+    last = np.append(np.diff(probability[order]) != 0, True)
+    enough = np.flatnonzero((accuracy >= CERTAIN_ACCURACY) & last)
+    return float(probability[order[enough[-1]]]) if len(enough) else float(np.nextafter(1.0, 2.0))

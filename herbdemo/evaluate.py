@@ -141,31 +141,21 @@ def evaluate(
             "None of the photos in the folder can be opened. Check the files.",
             hint="no-readable-photo",
         )
+    outside = extract(engine, strangers, (), checkpoint.preprocessing,
+                      progress=lambda done, _: progress(len(known) + done, total))  # fmt: skip
     unreadable = {path for path, _ in features.failures}
     paths = [sample.path for sample in known if sample.path not in unreadable]
     return Report(
         model=checkpoint.id,
         sha256=checkpoint.sha256,
         failures=[
-            {"file": str(p.relative_to(folder)), "error": e.en} for p, e in features.failures
+            {"file": str(path.relative_to(root)), "error": error.en}
+            for root, part in ((folder, features), (unknown, outside))
+            for path, error in part.failures
         ],
         not_in_model={herb: others.count(herb) for herb in sorted(set(others))},
         **measure(head, features, checkpoint.herbs, [str(p.relative_to(folder)) for p in paths]),
-        **(
-            measure_unknown(
-                head,
-                features,
-                extract(
-                    engine,
-                    strangers,
-                    (),
-                    checkpoint.preprocessing,
-                    progress=lambda done, _: progress(len(known) + done, total),
-                ),
-            )  # fmt: skip
-            if strangers
-            else {}
-        ),
+        **(measure_unknown(head, features, outside) if strangers else {}),
     )
 
 
@@ -219,13 +209,13 @@ def measure_unknown(head: Head, known: Features, strangers: Features) -> dict[st
 
     `fpr95` is the share of strangers taken for herbs when 95 % of the herbs are let through.
     """
-    inside, outside = head.familiarity(known.pooled), head.familiarity(strangers.pooled)
-    if not len(outside):
+    if not len(strangers.labels):
         raise HerbError(
             "“未知”文件夹里的照片都打不开。请检查文件。",
             "None of the photos in the folder of unknowns can be opened. Check the files.",
             hint="no-readable-photo",
         )
+    inside, outside = head.familiarity(known.pooled), head.familiarity(strangers.pooled)
     truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
     return {
         "auroc": float(roc_auc_score(truth, np.r_[inside, outside])),

@@ -183,7 +183,7 @@ class _Clock:
 
 
 _lock = threading.Lock()
-_current: Recogniser | None = None
+_current: tuple[tuple, Recogniser] | None = None
 
 
 def current() -> Recogniser:
@@ -194,8 +194,11 @@ def current() -> Recogniser:
     """
     global _current
     registry = Registry()
-    active = registry.active_id()
     with _lock:  # a second caller waits for the first one's load instead of loading again
-        if _current is None or _current.checkpoint.id != active:
-            _current = Recogniser(registry.load(active))
-        return _current
+        active = registry.active_id()
+        # The name alone does not do: a model may be deleted and trained anew under the same one.
+        status = registry.folder(active).stat()
+        which = (active, status.st_ino, status.st_mtime_ns)
+        if _current is None or _current[0] != which:
+            _current = which, Recogniser(registry.load(active))
+        return _current[1]
