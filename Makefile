@@ -40,7 +40,7 @@ NAME := herbs-31-new
 default-model: $(VENV)/.dev  ## train the shipped model anew as NAME=… on the photos in DATA=…
 	$(PY) -m herbdemo train $(DATA)/herbs --name $(NAME) --resume \
 		--init $(DATA)/weights/resnet50-imagenet.safetensors
-	$(PY) benchmarks/model_card.py $(DATA) --model $(NAME)
+	$(PY) -m benchmarks.model_card $(DATA) --model $(NAME)
 
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,6 +1,6 @@
 """Measure a trained model and put it, with its card and curves, into weights/.
 
-    python benchmarks/model_card.py ../shared --model ID
+    python -m benchmarks.model_card ../shared --model ID
 
 Measures on herbs/test and herbs/other_sources below the folder, against not_herbs/ (far) and
 new_herbs/ (near), writes the figures into card.json, draws the curves, and writes weights/README.md.
@@ -49,7 +49,7 @@ def measure(folder: Path, model: Path) -> dict[str, Any]:
              "certain_top1", "known_refused", "per_herb")  # fmt: skip
     return {
         "test": {key: far[key] for key in shown},
-        "other_sources": {key: other[key] for key in shown[:8]},
+        "other_sources": {key: other[key] for key in shown[:9]},
         "unknown_far": {key: far[key] for key in unknown},
         "unknown_near": {key: near[key] for key in unknown},
         "mistakes": [
@@ -131,7 +131,7 @@ Temperature {card["temperature"]:.3f}; “certain” from {card["thresholds"]["c
 Weakest on test: {", ".join(f"{h} {v['top1']:.0%} of {v['n']}" for h, v in weakest)}.
 All mistakes on test: {mistakes}.
 
-Measured with `python benchmarks/model_card.py ../shared --model {card["id"]}`; the same figures come from
+Measured with `python -m benchmarks.model_card ../shared --model {card["id"]}`; the same figures come from
 `python -m herbdemo evaluate FOLDER --unknown FOLDER`.
 
 ## How it was made

@@ -1,6 +1,6 @@
 """Which score tells herbs of the model from anything else? Prints a table in Markdown.
 
-    python benchmarks/unknown.py ../shared [--model ID]
+    python -m benchmarks.unknown ../shared [--model ID]
 
 Needs herbs/train, herbs/val and herbs/test below the folder, not_herbs/ (everyday scenes: far) and
 new_herbs/ (herbs the model has not seen: near). The score is chosen on val; test only confirms.

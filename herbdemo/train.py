@@ -45,7 +45,7 @@ from herbdemo.registry import Registry
 class Recipe:
     """The settings of a training. The defaults made the default model; see CONTRIBUTING.md."""
 
-    epochs: int = 8
+    epochs: int = 10
     batch: int = 32
     # Side of the training photos, epoch by epoch: small first, since half the side is a quarter of
     # the time. Crops make things look larger in training, so it stays below the 224 of use
