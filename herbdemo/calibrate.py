@@ -1,6 +1,7 @@
 """What turns trained weights into a model: temperature, thresholds and feature statistics."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,19 +57,19 @@ def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
     """The checkpoint with temperature and thresholds fitted on held-out features."""
     head = Head.of(checkpoint)
     temperature = fit_temperature(head.logits(val.pooled), val.labels)
-    head = Head.of(Checkpoint(**{**vars(checkpoint), "temperature": temperature}))
+    head = Head.of(replace(checkpoint, temperature=temperature))
     best = head.probabilities(val.pooled)
     thresholds = {
         "certain": certain_threshold(best.max(axis=1), best.argmax(axis=1) == val.labels),
         # "lower": of a few photos, interpolation would lose one more than promised.
         "unknown": float(np.quantile(head.familiarity(val.pooled), 1 - KNOWN_KEPT, method="lower")),
     }
-    final = Checkpoint(**{**vars(checkpoint), "temperature": temperature, "thresholds": thresholds})
+    final = replace(checkpoint, temperature=temperature, thresholds=thresholds)
     metrics = measure(Head.of(final), val, final.herbs, [""] * len(val.labels))
     kept = ("photos", "top1", "top1_interval", "top5", "macro_top1", "ece", "certain",
             "certain_top1")  # fmt: skip
     card = {**final.card, "metrics": {"val": {key: metrics[key] for key in kept}}}
-    return Checkpoint(**{**vars(final), "card": card})
+    return replace(final, card=card)
 
 
 def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +230,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return Checkpoint(**{**vars(checkpoint), "card": card, "sha256": sha256})
+    return replace(checkpoint, card=card, sha256=sha256)
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,7 +20,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from herbdemo.errors import HerbError
-from herbdemo.registry import Registry, home
+
+if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wait
+    from herbdemo.registry import Registry
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -64,7 +66,7 @@ def recognise(
     from herbdemo.recognise import Recogniser
 
     files = list(_photo_files(photos))
-    recogniser = Recogniser(Registry().load(model))
+    recogniser = Recogniser(_registry().load(model))
     recogniser.warm_up()
     answers, failures = [], []
     with _progress("recognise") as advance:
@@ -100,7 +102,7 @@ def evaluate(
     from herbdemo.evaluate import evaluate as run
 
     with _progress("evaluate") as advance:
-        report = run(Registry().load(model), folder, unknown=unknown, progress=advance).to_dict()
+        report = run(_registry().load(model), folder, unknown=unknown, progress=advance).to_dict()
     if json_:
         _print_json(report)
         return
@@ -142,12 +144,13 @@ def train(
 ) -> None:
     """Fine-tune a network on a folder of photos and save it as a new model."""
     from herbdemo.checkpoint import Preprocessing, save_checkpoint
+    from herbdemo.registry import home
     from herbdemo.train import Event, Recipe, start_network
     from herbdemo.train import train as run
 
     if network != "resnet50":
         raise typer.BadParameter("only resnet50", param_hint="--network")
-    registry = Registry()
+    registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
 
     def say(event: Event) -> None:
@@ -186,7 +189,7 @@ def models(context: typer.Context, json_: Json = False) -> None:
 @models_app.command("list")
 def list_models(json_: Json = False) -> None:
     """List the models, the one in use marked with a star."""
-    infos = Registry().list()
+    infos = _registry().list()
     if json_:
         _print_json(
             {
@@ -214,20 +217,20 @@ def list_models(json_: Json = False) -> None:
 @models_app.command()
 def activate(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Use this model from now on."""
-    Registry().activate(model_id)
+    _registry().activate(model_id)
     out.print(model_id, markup=False)
 
 
 @models_app.command()
 def rollback() -> None:
     """Go back to the model used before."""
-    out.print(Registry().rollback(), markup=False)
+    out.print(_registry().rollback(), markup=False)
 
 
 @models_app.command()
 def delete(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Delete one of your models; not the one in use, nor the shipped one."""
-    Registry().delete(model_id)
+    _registry().delete(model_id)
     out.print(model_id, markup=False)
 
 
@@ -241,6 +244,12 @@ def serve(
     from herbdemo.ui.app import serve as run
 
     run(host=host, port=port, share=share)
+
+
+def _registry() -> "Registry":
+    from herbdemo.registry import Registry
+
+    return Registry()
 
 
 def _photo_files(paths: list[Path]) -> Iterator[Path]:

@@ -57,7 +57,9 @@ class HerbNet(ResNet):
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
-    """A `HerbNet` in evaluation mode with the weights of `state`, its head as wide as they say.
+    """A `HerbNet` with the weights of `state`, its head as wide as they say.
+
+    It comes in evaluation mode and asks for no gradients.
 
     Raises:
         HerbError: the weights are those of another network.
@@ -72,7 +74,7 @@ def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
         network.load_state_dict({name: value.float() for name, value in state.items()})
     except RuntimeError as error:  # torch lists every name that differs; a user needs one sentence
         raise _not_resnet50() from error
-    return network.eval()
+    return network.eval().requires_grad_(False)
 
 
 def replace_head(network: HerbNet, num_classes: int) -> None:

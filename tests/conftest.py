@@ -113,9 +113,12 @@ def toy_model(toy_folder: Path):
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port below those the system deals out, so that no client takes it while the app starts."""
+    for port in random.SystemRandom().sample(range(18000, 30000), 50):
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no free port")
 
 
 def answers(url: str) -> bool:

@@ -166,7 +166,7 @@ def test_agrees_with_grad_cam_on_the_real_model(recogniser, photos):
     import copy
 
     checkpoint = recogniser.checkpoint
-    network = copy.deepcopy(checkpoint.network).cpu().float().eval()
+    network = copy.deepcopy(checkpoint.network).cpu().eval().requires_grad_(True)
     size = checkpoint.preprocessing.size
     (answer,) = recogniser.recognise([photos[-1]])
     herbs = [checkpoint.herbs.index(item.herb.zh) for item in answer.candidates]
