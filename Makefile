@@ -37,9 +37,11 @@ format: $(VENV)/.dev  ## mend what can be mended of the style
 
 DATA := ../shared
 NAME := herbs-31-new
+# Feature maps are large: let glibc keep their memory, not give it back and page it in again. A
+# third faster on the CPU.
+FAST_MALLOC := MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=20000000000
 default-model: $(VENV)/.dev  ## train the shipped model anew as NAME=… on the photos in DATA=…
-	$(PY) -m herbdemo train $(DATA)/herbs --name $(NAME) --resume \
-		--init $(DATA)/weights/resnet50-imagenet.safetensors
+	$(FAST_MALLOC) $(PY) -m benchmarks.default_model $(DATA) --name $(NAME)
 	$(PY) -m benchmarks.model_card $(DATA) --model $(NAME)
 
 clean:  ## remove .venv and the caches

@@ -51,6 +51,13 @@ class HerbNet(ResNet):
         logits = self.fc(pooled)
         return (stages, pooled, logits) if need_fea else logits
 
+    def trainable(self) -> list[nn.Module]:
+        """What a training changes, from the head towards the input.
+
+        The stem and layer1 stay: edges and colours need no retraining, and cost a quarter of it.
+        """
+        return [self.fc, self.layer4, self.layer3, self.layer2]
+
     def cam_layer(self) -> nn.Module:
         """The layer whose output Grad-CAM looks at."""
         return self.layer4
@@ -79,7 +86,7 @@ def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
 
 def replace_head(network: HerbNet, num_classes: int) -> None:
     """Give `network` a fresh linear head for `num_classes` herbs, in place."""
-    network.fc = nn.Linear(FEATURES, num_classes)
+    network.fc = nn.Linear(network.fc.in_features, num_classes)
     nn.init.normal_(network.fc.weight, std=0.01)
     nn.init.zeros_(network.fc.bias)
 

