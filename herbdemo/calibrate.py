@@ -11,12 +11,15 @@ from torch.nn import functional
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample
+from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, extract, measure
 from herbdemo.network import network_from_state
-from herbdemo.scores import Head
+from herbdemo.scores import Head, directions
 
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
+DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
+KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
 KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
 
 
@@ -33,6 +36,7 @@ def finish(
     """The finished, unsaved model of the trained weights `state`.
 
     Statistics come from the training photos as they are, temperature and thresholds from `val`.
+    The head becomes the mean of the trained one and of what the statistics say.
     """
     # Rounded as they will be saved, so that what is measured is what will be loaded.
     rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
@@ -40,13 +44,17 @@ def finish(
     engine = TorchEngine(network)
     train_features = extract(engine, train, herbs, preprocessing)
     val_features = extract(engine, val, herbs, preprocessing)
+    statistics = feature_statistics(train_features, len(herbs))
+    head = blended(network.fc.weight.numpy(), network.fc.bias.numpy(), statistics)
+    for parameter, value in zip(network.fc.parameters(), head, strict=True):
+        parameter.copy_(torch.from_numpy(value))
     return calibrated(
         Checkpoint(
             id=name,
             network=network,
             herbs=tuple(herbs),
             preprocessing=preprocessing,
-            statistics=feature_statistics(train_features, len(herbs)),
+            statistics={**statistics, **familiar_directions(train_features)},
             card={**card, "data": {"train": len(train), "val": len(val)}},
         ),
         val_features,
@@ -87,6 +95,24 @@ def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
         "sum": (one_hot.T @ x).float(),
         "moment": (x.T @ x)[rows, columns].float(),
     }
+
+
+def familiar_directions(features: Features) -> dict[str, Tensor]:
+    """What `Head.familiarity` compares with.
+
+    Returns:
+        basis (2048, d), the principal directions of the square roots of the features, and bank
+        (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb. Both in fp16.
+    """
+    roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
+    vectors = np.linalg.eigh(roots.T @ roots)[1]
+    basis = vectors[:, -DIRECTIONS:].astype(np.float16)
+    rows = [
+        np.flatnonzero(features.labels == herb)[:KEPT_PER_HERB]
+        for herb in np.unique(features.labels)
+    ]
+    bank = directions(features.pooled[np.concatenate(rows)], basis.astype(np.float32))
+    return {"basis": torch.from_numpy(basis), "bank": torch.from_numpy(bank.astype(np.float16))}
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -67,7 +67,8 @@ class Checkpoint:
         temperature: logits are divided by it before the softmax, which calibrates them.
         thresholds: "certain" (least probability of a certain answer) and "unknown" (least
             familiarity of a photo that shows a herb of this model).
-        statistics: sums over the training photos' features, see `calibrate.feature_statistics`.
+        statistics: what is kept of the training photos' features, see
+            `calibrate.feature_statistics` and `calibrate.familiar_directions`.
         card: everything else there is to know: data, metrics, history, parent, licence.
         sha256: of the weights file; "" until saved.
     """

@@ -18,7 +18,8 @@ class Head:
         temperature: divides the logits before the softmax (Guo et al. 2017).
         certain: least probability of a "certain" answer.
         unknown: least familiarity of a photo that shows a herb of the model.
-        means: mean pooled feature of each herb's training photos (herbs, 2048).
+        basis: main directions of the training photos' features (2048, d).
+        bank: the training photos in these directions (photos, d), see `familiar_directions`.
     """
 
     weight: np.ndarray
@@ -26,22 +27,24 @@ class Head:
     temperature: float
     certain: float
     unknown: float
-    means: np.ndarray
+    basis: np.ndarray
+    bank: np.ndarray
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "Head":
         """The head of a checkpoint, with what its statistics say of the herbs."""
-        fc, statistics = checkpoint.network.fc, checkpoint.statistics
-        means = np.zeros_like(fc.weight.detach().cpu().numpy())  # nothing known of the photos
-        if statistics:
-            means = (statistics["sum"] / statistics["count"].clamp(min=1)[:, None]).numpy()
+        fc = checkpoint.network.fc
+        weight, bias = (p.detach().cpu().numpy().copy() for p in (fc.weight, fc.bias))
+        nothing = {"basis": np.zeros((weight.shape[1], 1)), "bank": np.zeros((0, 1))}
+        known = {**nothing, **checkpoint.statistics}
         return cls(
-            weight=fc.weight.detach().cpu().numpy().copy(),
-            bias=fc.bias.detach().cpu().numpy().copy(),
+            weight=weight,
+            bias=bias,
             temperature=checkpoint.temperature,
             certain=checkpoint.thresholds.get("certain", 0.9),
             unknown=checkpoint.thresholds.get("unknown", -np.inf),
-            means=means,
+            basis=np.asarray(known["basis"], np.float32),
+            bank=unit(np.asarray(known["bank"], np.float32)),  # fp16 made them a little longer
         )
 
     def logits(self, pooled: np.ndarray) -> np.ndarray:
@@ -53,13 +56,14 @@ class Head:
         return softmax(self.logits(pooled) / self.temperature)
 
     def familiarity(self, pooled: np.ndarray) -> np.ndarray:
-        """How much photos (N, 2048) look like the training photos of some herb: (N,), at most 1.
+        """How much photos (N, 2048) look like some training photo: (N,), at most 1.
 
-        The cosine to the nearest herb's mean, seen from the mean of all herbs.
+        The cosine to the nearest one (Sun et al. 2022, with square roots of the features so that
+        few loud channels do not decide). A model that kept no photos finds everything familiar.
         """
-        centre = self.means.mean(axis=0)
-        directions = unit(self.means - centre)
-        return (unit(pooled - centre) @ directions.T).max(axis=1)
+        if not len(self.bank):
+            return np.ones(len(pooled), np.float32)
+        return (directions(pooled, self.basis) @ self.bank.T).max(axis=1)
 
     def verdict(self, probability: float, familiarity: float) -> str:
         """The verdict on a photo by its best probability and its familiarity."""
@@ -96,6 +100,11 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def directions(pooled: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Unit vectors (N, d): the square roots of pooled features, in the directions of `basis`."""
+    return unit(np.sqrt(np.maximum(pooled, 0)) @ basis)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

@@ -10,9 +10,11 @@ from toys import HERBS
 
 from herbdemo.calibrate import (
     CERTAIN_ACCURACY,
+    KEPT_PER_HERB,
     KNOWN_KEPT,
     calibrated,
     certain_threshold,
+    familiar_directions,
     feature_statistics,
     finish,
     fit_temperature,
@@ -131,6 +133,20 @@ def test_statistics_are_the_sums_they_claim_to_be():
     assert {t.dtype for t in found.values()} == {torch.float32}
 
 
+def test_familiar_directions_keep_what_they_are_made_of():
+    """A basis of all directions loses nothing; of many photos of one herb, so many are kept."""
+    data = features(500, 8, size=6, herbs=2)
+    found = familiar_directions(data)
+    basis, bank = (found[name].float().numpy() for name in ("basis", "bank"))
+    np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=2e-3)
+    assert bank.shape == (2 * KEPT_PER_HERB, 6)
+    np.testing.assert_allclose(np.linalg.norm(bank, axis=1), 1, atol=2e-3)
+    roots = np.sqrt(data.pooled[data.labels == 1][:KEPT_PER_HERB])
+    roots /= np.linalg.norm(roots, axis=1, keepdims=True)
+    np.testing.assert_allclose(bank[KEPT_PER_HERB:] @ bank[KEPT_PER_HERB:].T, roots @ roots.T,
+                               atol=4e-3)  # fmt: skip
+
+
 def test_statistics_of_two_sets_add_up_to_those_of_both():
     a, b = features(40, 1), features(25, 2)
     both = Features(np.concatenate([a.pooled, b.pooled]), np.concatenate([a.labels, b.labels]))
@@ -204,6 +220,8 @@ def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp
     assert finished.statistics["count"].tolist() == [2] * 7
     assert finished.statistics["sum"].shape == (7, 2048)
     assert finished.statistics["moment"].shape == (2048 * 2049 // 2,)
+    assert finished.statistics["bank"].shape == (14, 128)
+    assert not torch.equal(finished.network.fc.weight, toy.network.fc.weight)  # blended
 
     save_checkpoint(finished, tmp_path / "finished")
     loaded = load_checkpoint(tmp_path / "finished")

@@ -130,17 +130,16 @@ def test_unknowns_are_told_apart_as_counted_by_hand(report, toy_model, folder, s
         x = [toy_model.preprocessing.tensor(Image.open(f).convert("RGB")) for f in files]
         with torch.inference_mode():
             pooled = toy_model.network(torch.stack(x), need_fea=True)[1]
-        means = toy_model.statistics["sum"] / toy_model.statistics["count"][:, None]
-        centre = means.mean(dim=0)
+        basis, bank = (toy_model.statistics[name].float() for name in ("basis", "bank"))
         cosine = torch.nn.functional.cosine_similarity
-        return cosine((pooled - centre)[:, None], (means - centre)[None], dim=2).amax(1).numpy()
+        return cosine((pooled.sqrt() @ basis)[:, None], bank[None], dim=2).amax(1).numpy()
 
     known = [f for name in NAMES for f in sorted((folder / name).rglob("[0-9]*.png"))]
     inside = familiarity(known)
     outside = familiarity([f for f in sorted(strangers.rglob("*.png")) if f.stat().st_size])
     wins = [(a > b) + 0.5 * (a == b) for a in inside for b in outside]
     assert report["auroc"] == pytest.approx(np.mean(wins), abs=0.01)
-    assert 0.5 < report["auroc"] < 1
+    assert 0 < report["auroc"] < 1  # a random network's; neither is what a slip would give
     let_through = np.sort(inside)[int(0.05 * len(inside))]
     assert report["fpr95"] == pytest.approx((outside > let_through).mean(), abs=0.1)
     assert report["unknown_photos"] == 12

@@ -1,6 +1,7 @@
 """scores.py: probabilities, calibration error, intervals, familiarity, verdicts."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.scores import Head, expected_calibration_error, softmax, wilson
+from herbdemo.scores import Head, directions, expected_calibration_error, softmax, wilson
 
 # Probabilities
 
@@ -26,13 +27,15 @@ def test_softmax_is_torchs(scale):
 def head() -> Head:
     """Three herbs in a space of four features."""
     rng = np.random.default_rng(3)
+    basis = np.linalg.qr(rng.normal(size=(4, 3)))[0]
     return Head(
         weight=rng.normal(size=(3, 4)),
         bias=rng.normal(size=3),
         temperature=2.0,
         certain=0.8,
         unknown=0.2,
-        means=rng.random((3, 4)),
+        basis=basis,
+        bank=directions(rng.random((9, 4)), basis),
     )
 
 
@@ -47,8 +50,8 @@ def test_the_head_of_a_checkpoint(toy, toy_model):
     head = Head.of(toy_model)
     assert head.weight.shape == (7, 2048)
     assert (head.temperature, head.certain, head.unknown) == (0.8, 0.7, 0.1)
-    counts = toy.statistics["count"].numpy()
-    np.testing.assert_allclose(head.means * counts[:, None], toy.statistics["sum"], rtol=1e-5)
+    np.testing.assert_allclose(head.bank, toy.statistics["bank"].float(), atol=1e-3)
+    assert head.bank.dtype == head.basis.dtype == np.float32
     head.weight[:] = 0  # a copy: the network is as before
     assert toy_model.network.fc.weight.any()
 
@@ -67,25 +70,24 @@ def test_a_model_without_statistics_calls_nothing_unknown(toy):
 # Familiarity and verdict
 
 
-def test_familiarity_is_a_cosine(head):
-    pooled = np.random.default_rng(2).normal(size=(500, 4)) * 100
+def test_familiarity_is_the_cosine_to_the_nearest_training_photo(head):
+    pooled = np.random.default_rng(2).random((200, 4)) * 100
     familiarity = head.familiarity(pooled)
-    assert familiarity.shape == (500,)
-    assert (np.abs(familiarity) <= 1 + 1e-9).all()
-    centre = head.means.mean(axis=0)
-    slow = [
-        max(
-            np.dot(x - centre, m - centre) / np.linalg.norm(x - centre) / np.linalg.norm(m - centre)
-            for m in head.means
-        )
-        for x in pooled
-    ]
+    assert familiarity.shape == (200,)
+    assert (familiarity <= 1 + 1e-9).all()
+    slow = []
+    for x in pooled:
+        seen = [sum(math.sqrt(x[i]) * head.basis[i, d] for i in range(4)) for d in range(3)]
+        slow.append(max(np.dot(seen, photo) for photo in head.bank) / math.hypot(*seen))
     np.testing.assert_allclose(familiarity, slow)
 
 
-def test_a_herbs_own_mean_is_most_familiar_and_the_centre_is_not_at_all(head):
-    np.testing.assert_allclose(head.familiarity(head.means), 1)
-    assert head.familiarity(head.means.mean(axis=0, keepdims=True)) == pytest.approx(0)
+def test_what_it_learnt_from_is_most_familiar_and_brightness_changes_nothing(head):
+    pooled = np.random.default_rng(3).random((5, 4))
+    learnt = replace(head, bank=directions(pooled, head.basis))
+    np.testing.assert_allclose(learnt.familiarity(pooled), 1)
+    np.testing.assert_allclose(learnt.familiarity(pooled * 7), 1)
+    np.testing.assert_allclose(head.familiarity(pooled), head.familiarity(pooled / 9))
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
+from herbdemo.calibrate import familiar_directions
 from herbdemo.checkpoint import CARD, WEIGHTS, Checkpoint, Preprocessing
 from herbdemo.errors import HerbError
+from herbdemo.evaluate import Features
 from herbdemo.network import HerbNet
 from herbdemo.photo import Photo, open_photo
 
@@ -102,7 +104,11 @@ def toy_checkpoint() -> Checkpoint:
         preprocessing=preprocessing,
         temperature=0.8,
         thresholds={"certain": 0.7, "unknown": 0.1},
-        statistics={"count": one_hot.sum(0), "sum": one_hot.T @ pooled},
+        statistics={
+            "count": one_hot.sum(0),
+            "sum": one_hot.T @ pooled,
+            **familiar_directions(Features(pooled.numpy(), y.numpy())),
+        },
         card={"note": "a toy", "metrics": {"val": {"top1": 1.0}}},
     )
 

@@ -1,0 +1,75 @@
+"""Linear discriminant analysis on pooled features, from sums alone.
+
+If the features of each herb were a Gaussian and all herbs shared one covariance, no head would be
+better than this one (Fisher 1936; Hastie et al. 2009, §4.3). They nearly do, and nothing is
+trained: the sums of `calibrate.feature_statistics` are enough.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+SHRINK = 0.03  # share of the covariance replaced by equal noise; chosen on val
+SHARE = 0.75  # of the discriminant in `blended`; chosen on val, see benchmarks/RECIPE.md
+
+
+def moments(statistics: Mapping[str, Tensor]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """count (herbs,), sum (herbs, D) and the sum of x xᵀ (D, D) of all photos, in float64."""
+    count, total = (statistics[key].double().numpy() for key in ("count", "sum"))
+    size = total.shape[1]
+    moment = np.zeros((size, size))
+    moment[np.triu_indices(size)] = statistics["moment"].double().numpy()
+    return count, total, moment + np.triu(moment, 1).T
+
+
+def discriminant(
+    count: np.ndarray, total: np.ndarray, moment: np.ndarray, *, shrink: float = SHRINK
+) -> tuple[np.ndarray, np.ndarray]:
+    """The head W (herbs, D), b (herbs,) whose logits are log-likelihoods of equally likely herbs.
+
+    A mean of n photos misses the true one, which makes its herb look further away than it is, by
+    trace(P S) / n squared distances on average; few photos must not be a disadvantage.
+    """
+    count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
+    means = total / count[:, None]
+    within = (moment - total.T @ means) / max(1.0, count.sum() - len(count))
+    noise = np.trace(within) / len(within)
+    precision = np.linalg.inv((1 - shrink) * within + shrink * noise * np.eye(len(within)))
+    weight = means @ precision
+    missed = (precision * within).sum() / count
+    return weight, -0.5 * ((weight * means).sum(axis=1) - missed)
+
+
+def blended(
+    weight: np.ndarray,
+    bias: np.ndarray,
+    statistics: Mapping[str, Tensor],
+    *,
+    share: float = SHARE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of a trained head and the discriminant, which err on different photos.
+
+    The discriminant is scaled so that its logits are as large as the trained head's: the factor is
+    the least-squares fit over the training photos, which the sums give without them.
+    """
+    count, total, moment = moments(statistics)
+    w, b = _centred(*discriminant(count, total, moment))
+    trained_w, trained_b = _centred(weight.astype(np.float64), bias.astype(np.float64))
+    everything, photos = total.sum(axis=0), count.sum()
+
+    def product(w1: np.ndarray, b1: np.ndarray, w2: np.ndarray, b2: np.ndarray) -> float:
+        """Sum over all photos and herbs of the products of two heads' logits."""
+        across = (b1 @ w2 + b2 @ w1) @ everything
+        return float(((w1 @ moment) * w2).sum() + across + photos * (b1 @ b2))
+
+    scale = product(w, b, trained_w, trained_b) / product(w, b, w, b)
+    return (
+        ((1 - share) * trained_w + share * scale * w).astype(np.float32),
+        ((1 - share) * trained_b + share * scale * b).astype(np.float32),
+    )
+
+
+def _centred(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What all herbs have in common taken away, which no softmax can see."""
+    return weight - weight.mean(axis=0), bias - bias.mean()
