@@ -18,7 +18,7 @@ from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import extract
 from herbdemo.registry import Registry
-from herbdemo.scores import Head, softmax, unit
+from herbdemo.scores import Head, directions, softmax, unit
 
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -70,6 +70,15 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         bank = unit(x)
         return lambda f: np.sort(unit(f) @ bank.T, axis=1)[:, -k]
 
+    def nearest_root(dimensions: int) -> Score:
+        _, vectors = np.linalg.eigh(np.sqrt(x).T @ np.sqrt(x))
+        basis = vectors[:, -dimensions:]
+        bank = directions(x, basis)
+        return lambda f: (directions(f, basis) @ bank.T).max(axis=1)
+
+    def cosine(f: np.ndarray) -> np.ndarray:
+        return (unit(f - centre) @ unit(means - centre).T).max(axis=1)
+
     def whitened(share: float) -> Score:
         root = np.linalg.cholesky(shrunk_inverse(within, share))
         herbs = unit((means - centre) @ root)
@@ -91,12 +100,18 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         "ViM 512": vim(512),
         "KNN 1": nearest(1),
         "KNN 10": nearest(10),
-        "cosine to a herb's mean": lambda f: (unit(f - centre) @ unit(means - centre).T).max(
-            axis=1
-        ),
+        "KNN 1 of square roots, 64 directions": nearest_root(64),
+        "KNN 1 of square roots, 128 directions": nearest_root(128),
+        "KNN 1 of square roots, 256 directions": nearest_root(256),
+        "KNN 1 of square roots": nearest_root(x.shape[1]),
+        "cosine to a herb's mean": cosine,
         "whitened cosine 0.02": whitened(0.02),
         "whitened cosine 0.1": whitened(0.1),
         "whitened cosine 0.3": whitened(0.3),
+        "cosine × probability": lambda f: cosine(f) * head.probabilities(f).max(axis=1),
+        "whitened cosine 0.1 × probability": lambda f: (
+            whitened(0.1)(f) * head.probabilities(f).max(axis=1)
+        ),
         "familiarity (in use)": head.familiarity,
     }
     return found
