@@ -44,7 +44,7 @@ def measure(folder: Path, model: Path) -> dict[str, Any]:
     far = evaluate(checkpoint, folder / "herbs" / "test", unknown=folder / "not_herbs").to_dict()
     near = evaluate(checkpoint, folder / "herbs" / "test", unknown=folder / "new_herbs").to_dict()
     other = evaluate(checkpoint, folder / "herbs" / "other_sources").to_dict()
-    unknown = ("auroc", "fpr95", "unknown_photos", "unknown_refused")
+    unknown = ("auroc", "fpr95", "unknown_photos", "unknown_refused", "unknown_certain")
     shown = ("photos", "herbs", "top1", "top1_interval", "top5", "macro_top1", "ece", "certain",
              "certain_top1", "known_refused", "per_herb")  # fmt: skip
     return {
@@ -104,7 +104,7 @@ def readme(card: dict[str, Any]) -> str:
         )
     strangers = [
         f"| {name} | {m['unknown_photos']} | {m['auroc']:.3f} | {m['fpr95']:.1%} | "
-        f"{m['unknown_refused']:.0%} |"
+        f"{m['unknown_refused']:.0%} | {m['unknown_certain']:.0%} |"
         for name, m in (
             ("everyday scenes (far)", metrics["unknown_far"]),
             ("six herbs and flowers it never saw (near)", metrics["unknown_near"]),
@@ -132,8 +132,8 @@ Herbs: {" ".join(card["herbs"])}.
 |---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-| not a herb of the model | n | AUROC | let through at 95 % of the herbs | refused in use |
-|---|---|---|---|---|
+| not a herb of the model | n | AUROC | let through at 95 % of the herbs | refused in use | called “certain” |
+|---|---|---|---|---|---|
 {chr(10).join(strangers)}
 
 Of the herbs' own test photos {metrics["test"]["known_refused"]:.1%} are called unknown.

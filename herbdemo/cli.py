@@ -120,6 +120,7 @@ def evaluate(
         ("AUROC against the unknown", "auroc"),
         ("FPR at 95 % of the herbs", "fpr95"),
         ("unknown photos refused", "unknown_refused"),
+        ("unknown photos called certain", "unknown_certain"),
         ("herb photos refused", "known_refused"),
     ):
         if report.get(key) is not None:

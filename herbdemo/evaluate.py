@@ -57,6 +57,7 @@ class Report:
     fpr95: float | None = None
     unknown_photos: int | None = None
     unknown_refused: float | None = None  # share of unknown photos with the verdict "unknown"
+    unknown_certain: float | None = None  # share of unknown photos with the verdict "certain"
     known_refused: float | None = None  # share of herb photos with the verdict "unknown"
 
     def to_dict(self) -> dict[str, Any]:
@@ -217,11 +218,14 @@ def measure_unknown(head: Head, known: Features, strangers: Features) -> dict[st
         )
     inside, outside = head.familiarity(known.pooled), head.familiarity(strangers.pooled)
     truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
+    best = head.probabilities(strangers.pooled).max(axis=1)
+    verdicts = [head.verdict(p, f) for p, f in zip(best, outside, strict=True)]
     return {
         "auroc": float(roc_auc_score(truth, np.r_[inside, outside])),
         "fpr95": float((outside > np.quantile(inside, 0.05)).mean()),
         "unknown_photos": len(outside),
         "unknown_refused": float((outside < head.unknown).mean()),
+        "unknown_certain": float(np.mean([v == "certain" for v in verdicts])),
         "known_refused": float((inside < head.unknown).mean()),
     }
 

@@ -145,6 +145,7 @@ def test_unknowns_are_told_apart_as_counted_by_hand(report, toy_model, folder, s
     assert report["unknown_photos"] == 12
     limit = toy_model.thresholds["unknown"]
     assert report["unknown_refused"] == pytest.approx((outside < limit).mean())
+    assert 0 <= report["unknown_certain"] <= 1 - report["unknown_refused"]
     assert report["known_refused"] == pytest.approx((inside < limit).mean())
 
 
@@ -164,7 +165,9 @@ def test_without_unknowns_their_fields_are_left_out(toy_model, tmp_path):
     report = evaluate(
         toy_model, str(tmp_path), progress=lambda done, total: seen.append((done, total))
     ).to_dict()
-    assert not {"auroc", "fpr95", "unknown_photos", "unknown_refused"} & set(report)
+    assert not {"auroc", "fpr95", "unknown_photos", "unknown_refused", "unknown_certain"} & set(
+        report
+    )
     assert report["photos"] == 2
     assert report["failures"] == []
     assert report["not_in_model"] == {}
