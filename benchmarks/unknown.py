@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from herbdemo.dataset import Sample, photos_below, scan
+from herbdemo.discriminant import shrunk_inverse
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import extract
 from herbdemo.registry import Registry
@@ -35,10 +36,6 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
     spread = x - means[labels]
     within = spread.T @ spread / len(x)
     both = (x - centre).T @ (x - centre) / len(x)
-
-    def shrunk_inverse(covariance: np.ndarray, share: float) -> np.ndarray:
-        noise = np.trace(covariance) / len(covariance)
-        return np.linalg.inv((1 - share) * covariance + share * noise * np.eye(len(covariance)))
 
     def mahalanobis(inverse: np.ndarray) -> Score:  # Lee et al. 2018
         projected = means @ inverse
@@ -70,9 +67,10 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         bank = unit(x)
         return lambda f: np.sort(unit(f) @ bank.T, axis=1)[:, -k]
 
+    root_directions = np.linalg.eigh(np.sqrt(x).T @ np.sqrt(x))[1]
+
     def nearest_root(dimensions: int) -> Score:
-        _, vectors = np.linalg.eigh(np.sqrt(x).T @ np.sqrt(x))
-        basis = vectors[:, -dimensions:]
+        basis = root_directions[:, -dimensions:]
         bank = directions(x, basis)
         return lambda f: (directions(f, basis) @ bank.T).max(axis=1)
 
@@ -85,7 +83,7 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         return lambda f: (unit((f - centre) @ root) @ herbs.T).max(axis=1)
 
     inverse, total = shrunk_inverse(within, 0.1), shrunk_inverse(both, 0.1)
-    distance = mahalanobis(inverse)
+    distance, whitened_cosine = mahalanobis(inverse), whitened(0.1)
     found: dict[str, Score] = {
         "MSP": lambda f: head.probabilities(f).max(axis=1),
         "MSP, T = 1": lambda f: softmax(head.logits(f)).max(axis=1),
@@ -106,11 +104,11 @@ def scores(head: Head, x: np.ndarray, labels: np.ndarray) -> dict[str, Score]:
         "KNN 1 of square roots": nearest_root(x.shape[1]),
         "cosine to a herb's mean": cosine,
         "whitened cosine 0.02": whitened(0.02),
-        "whitened cosine 0.1": whitened(0.1),
+        "whitened cosine 0.1": whitened_cosine,
         "whitened cosine 0.3": whitened(0.3),
         "cosine × probability": lambda f: cosine(f) * head.probabilities(f).max(axis=1),
         "whitened cosine 0.1 × probability": lambda f: (
-            whitened(0.1)(f) * head.probabilities(f).max(axis=1)
+            whitened_cosine(f) * head.probabilities(f).max(axis=1)
         ),
         "familiarity (in use)": head.familiarity,
     }

@@ -36,7 +36,7 @@ def finish(
     """The finished, unsaved model of the trained weights `state`.
 
     Statistics come from the training photos as they are, temperature and thresholds from `val`.
-    The head becomes the mean of the trained one and of what the statistics say.
+    The head becomes a weighted mean of the trained one and of what the statistics say.
     """
     # Rounded as they will be saved, so that what is measured is what will be loaded.
     rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
@@ -45,8 +45,9 @@ def finish(
     train_features = extract(engine, train, herbs, preprocessing)
     val_features = extract(engine, val, herbs, preprocessing)
     statistics = feature_statistics(train_features, len(herbs))
-    head = blended(network.fc.weight.numpy(), network.fc.bias.numpy(), statistics)
-    for parameter, value in zip(network.fc.parameters(), head, strict=True):
+    fc = network.fc  # on the engine's device by now
+    head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
+    for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
         parameter.copy_(torch.from_numpy(value))
     return calibrated(
         Checkpoint(

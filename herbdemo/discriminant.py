@@ -34,11 +34,16 @@ def discriminant(
     count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
     means = total / count[:, None]
     within = (moment - total.T @ means) / max(1.0, count.sum() - len(count))
-    noise = np.trace(within) / len(within)
-    precision = np.linalg.inv((1 - shrink) * within + shrink * noise * np.eye(len(within)))
+    precision = shrunk_inverse(within, shrink)
     weight = means @ precision
     missed = (precision * within).sum() / count
     return weight, -0.5 * ((weight * means).sum(axis=1) - missed)
+
+
+def shrunk_inverse(covariance: np.ndarray, share: float) -> np.ndarray:
+    """Inverse of a covariance of which `share` is replaced by equal noise in all directions."""
+    noise = np.trace(covariance) / len(covariance)
+    return np.linalg.inv((1 - share) * covariance + share * noise * np.eye(len(covariance)))
 
 
 def blended(
@@ -48,7 +53,7 @@ def blended(
     *,
     share: float = SHARE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of a trained head and the discriminant, which err on different photos.
+    """The weighted mean of a trained head and the discriminant, which err on different photos.
 
     The discriminant is scaled so that its logits are as large as the trained head's: the factor is
     the least-squares fit over the training photos, which the sums give without them.

@@ -16,7 +16,7 @@ from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.photo import open_photo
-from herbdemo.scores import Head, expected_calibration_error, wilson
+from herbdemo.scores import CERTAIN, UNKNOWN, Head, expected_calibration_error, wilson
 
 BATCH = 32
 DECODED = 512  # px: twice what the network sees, so that the one resize decides the pixels
@@ -169,12 +169,7 @@ def measure(
     right = order[:, 0] == features.labels
     top5 = (order[:, :5] == features.labels[:, None]).any(axis=1)
     best = probabilities.max(axis=1)
-    certain = np.array(
-        [
-            head.verdict(p, f) == "certain"
-            for p, f in zip(best, head.familiarity(features.pooled), strict=True)
-        ]
-    )
+    certain = _verdicts(head, best, head.familiarity(features.pooled)) == CERTAIN
     present = np.unique(features.labels)
     return {
         "photos": len(right),
@@ -218,16 +213,19 @@ def measure_unknown(head: Head, known: Features, strangers: Features) -> dict[st
         )
     inside, outside = head.familiarity(known.pooled), head.familiarity(strangers.pooled)
     truth = np.r_[np.ones(len(inside)), np.zeros(len(outside))]
-    best = head.probabilities(strangers.pooled).max(axis=1)
-    verdicts = [head.verdict(p, f) for p, f in zip(best, outside, strict=True)]
+    verdicts = _verdicts(head, head.probabilities(strangers.pooled).max(axis=1), outside)
     return {
         "auroc": float(roc_auc_score(truth, np.r_[inside, outside])),
         "fpr95": float((outside > np.quantile(inside, 0.05)).mean()),
         "unknown_photos": len(outside),
-        "unknown_refused": float((outside < head.unknown).mean()),
-        "unknown_certain": float(np.mean([v == "certain" for v in verdicts])),
+        "unknown_refused": float((verdicts == UNKNOWN).mean()),
+        "unknown_certain": float((verdicts == CERTAIN).mean()),
         "known_refused": float((inside < head.unknown).mean()),
     }
+
+
+def _verdicts(head: Head, probability: np.ndarray, familiarity: np.ndarray) -> np.ndarray:
+    return np.array([head.verdict(p, f) for p, f in zip(probability, familiarity, strict=True)])
 
 
 def _batched(items: Sequence[Sample], size: int) -> Iterator[list[Sample]]:

@@ -150,6 +150,7 @@ def fit(
     """The loop itself: the averaged weights of the best epoch, and the figures of every epoch.
 
     Args:
+        network: where to start; any network with `features`, `fc` and `trainable` will do.
         keep_head: the head already knows `herbs_of(train_samples)`; otherwise it starts anew.
         teacher: gives the probabilities (N, herbs) of a batch as the network gets it, which make up
             `recipe.distil` of its targets (Hinton et al. 2015; Beyer et al. 2022 for why it must
@@ -161,19 +162,19 @@ def fit(
     device = best_device()
     say(Event("start", {"herbs": len(herbs), "train": len(train_samples), "val": len(val_samples)}))
 
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.eval().to(device, memory_format=torch.channels_last)
     state_file = run / "state.safetensors"
     history: list[dict[str, Any]] = []
     best = -1.0
     resume = resume and state_file.exists()
-    if not keep_head:
-        if not resume:
-            features = extract(TorchEngine(network.eval()), train_samples, herbs, preprocessing)
-        replace_head(network, len(herbs))
-        if not resume:
+    if resume:
+        replace_head(network, len(herbs))  # of the right size; its weights are loaded below
+    else:
+        if not keep_head:
+            features = extract(TorchEngine(network), train_samples, herbs, preprocessing)
+            replace_head(network, len(herbs))
             fit_head(network.fc, features, smoothing=recipe.smoothing)
-    if not resume:
-        history.append({"epoch": 0, **_validate(network.eval(), val_samples, herbs, preprocessing)})
+        history.append({"epoch": 0, **_validate(network, val_samples, herbs, preprocessing)})
         say(Event("head", history[-1]))
 
     average = copy.deepcopy(network).eval().requires_grad_(False)
@@ -239,7 +240,7 @@ def fit(
             best = metrics["val_macro_top1"]
             kept = {k: v.clone() for k, v in average.state_dict().items()}
         _save_state(state_file, network, average, optimizer, kept, history, best, herbs)
-    return kept, history
+    return {k: v.cpu() for k, v in kept.items()}, history
 
 
 def start_network(init: str, registry: Registry) -> HerbNet:
