@@ -24,8 +24,8 @@ run: venv  ## serve the app on 127.0.0.1:7860 (GRADIO_SERVER_PORT=… for anothe
 test: $(VENV)/.test  ## run every test (ARGS="-k photo" for some)
 	$(PY) -m pytest $(ARGS)
 
-unit: $(VENV)/.test  ## run the quick tests only: no browser, no photos from outside
-	$(PY) -m pytest -m "not browser and not data" $(ARGS)
+unit: $(VENV)/.test  ## run the quick tests only: no browser, no second process, no photos from outside
+	$(PY) -m pytest -m "not browser and not process and not data" $(ARGS)
 
 lint: $(VENV)/.dev  ## check the style (`make format` mends most of it)
 	$(PY) -m ruff check .

@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by the fixtures it uses, so that no marker can be forgotten."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        for marker, fixture in (("browser", "chromium"), ("data", "data")):
+        for marker, fixture in (("browser", "chromium"), ("data", "data"), ("process", "server")):
             if fixture in fixtures:
                 item.add_marker(marker)
 

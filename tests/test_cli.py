@@ -12,6 +12,8 @@ from toys import HERBS, fill, herb_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def toy_home(home: Path, toy_folder: Path) -> Path:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from toys import TinyNet
 
 from herbdemo.checkpoint import Preprocessing, load_checkpoint, save_checkpoint
 from herbdemo.dataset import train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import Features, extract
-from herbdemo.network import HerbNet, network_from_state
+from herbdemo.network import HerbNet
 from herbdemo.registry import Registry
 from herbdemo.train import (
     Event,
@@ -67,6 +68,12 @@ def run(photos: Path, folder: Path, recipe: Recipe = RECIPE, **options):
     return checkpoint, events
 
 
+@pytest.fixture(scope="module")
+def whole(photos: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A training that nothing interrupted: the checkpoint, and what it said."""
+    return run(photos, tmp_path_factory.mktemp("whole"))
+
+
 def losses(events: list[Event]) -> list[float]:
     return [event.values["train_loss"] for event in events if event.kind == "epoch"]
 
@@ -75,8 +82,8 @@ class KilledError(Exception):
     pass
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(photos, tmp_path):
-    whole, events = run(photos, tmp_path / "whole")
+def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(whole, photos, tmp_path):
+    uncut, events = whole
 
     def die_after_one_epoch(event: Event) -> None:
         if event.kind == "step" or (event.kind == "epoch" and event.values["epoch"] == 2):
@@ -88,16 +95,16 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(photos, tmp_pa
     resumed, later = run(photos, tmp_path / "cut", resume=True)
 
     assert losses(later) == losses(events)[1:]
-    for name, value in whole.network.state_dict().items():
+    for name, value in uncut.network.state_dict().items():
         assert torch.equal(value, resumed.network.state_dict()[name]), name
-    assert resumed.temperature == whole.temperature
-    assert resumed.thresholds == whole.thresholds
-    history = [h["val_loss"] for h in whole.card["training"]["history"]]
+    assert resumed.temperature == uncut.temperature
+    assert resumed.thresholds == uncut.thresholds
+    history = [h["val_loss"] for h in uncut.card["training"]["history"]]
     assert [h["val_loss"] for h in resumed.card["training"]["history"]] == history
 
 
-def test_a_trained_model_is_complete_and_survives_the_disk(photos, tmp_path):
-    checkpoint, events = run(photos, tmp_path / "run")
+def test_a_trained_model_is_complete_and_survives_the_disk(whole, tmp_path):
+    checkpoint, events = whole
     assert checkpoint.herbs == ("枸杞子", "金银花")
     assert checkpoint.temperature > 0
     assert set(checkpoint.thresholds) == {"certain", "unknown"}
@@ -113,7 +120,8 @@ def test_a_trained_model_is_complete_and_survives_the_disk(photos, tmp_path):
 
 
 def test_other_herbs_cannot_resume_a_run(photos, tmp_path):
-    run(photos, tmp_path / "run")
+    samples, val = train_and_val(photos, seed=0)
+    fit(tiny(), samples, val, run=tmp_path / "run", preprocessing=TINY, recipe=RECIPE)
     other = tmp_path / "other"
     for herb in ("甘草", "大枣"):
         (other / herb).mkdir(parents=True)
@@ -173,10 +181,9 @@ def test_a_head_fits_separable_features_with_each_herb_weighing_the_same():
     assert (head(pooled).argmax(1) == labels).all()
 
 
-def test_a_training_starts_from_a_file_a_model_or_from_scratch(photos, tmp_path):
-    checkpoint, _ = run(photos, tmp_path / "run", Recipe(epochs=1, batch=8, sizes=((0, 32),)))
+def test_a_training_starts_from_a_file_a_model_or_from_scratch(toy_model, tmp_path):
     registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")
-    saved = save_checkpoint(checkpoint, registry.new_folder("toy"))
+    saved = save_checkpoint(toy_model, registry.new_folder("toy"))
     x = torch.rand(1, 3, 32, 32)
     again = TorchEngine(start_network("toy", registry)).features(x)
     assert (again == TorchEngine(saved.network).features(x)).all()
@@ -187,12 +194,24 @@ def test_a_training_starts_from_a_file_a_model_or_from_scratch(photos, tmp_path)
         assert caught.value.hint == hint
 
 
+def tiny() -> TinyNet:
+    torch.manual_seed(0)
+    return TinyNet(2)
+
+
 def test_a_head_that_knows_the_herbs_is_kept(photos, tmp_path):
     samples, val = train_and_val(photos, seed=0)
-    state, history = fit(start(), samples, val, run=tmp_path, preprocessing=TINY,
+    state, history = fit(tiny(), samples, val, run=tmp_path, preprocessing=TINY,
                          recipe=replace(RECIPE, epochs=0), keep_head=True)  # fmt: skip
-    assert torch.equal(state["fc.weight"], start().fc.weight)
+    assert torch.equal(state["fc.weight"], tiny().fc.weight)
     assert [h["epoch"] for h in history] == [0]
+
+
+def test_only_the_trainable_parts_change(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    state, _ = fit(tiny(), samples, val, run=tmp_path, preprocessing=TINY, recipe=RECIPE)
+    assert torch.equal(state["stem.weight"], tiny().stem.weight)
+    assert not torch.equal(state["last.weight"], tiny().last.weight)
 
 
 def test_a_teacher_outvotes_the_labels_by_its_share(photos, tmp_path):
@@ -204,12 +223,13 @@ def test_a_teacher_outvotes_the_labels_by_its_share(photos, tmp_path):
         return torch.tensor([[1.0, 0.0]]).repeat(len(x), 1)
 
     def answers(share: float) -> torch.Tensor:
-        recipe = replace(RECIPE, epochs=3, rate=1e-3, distil=share, average=0.5)
-        state, _ = fit(start(), samples, val, run=tmp_path / str(share), preprocessing=TINY,
+        recipe = replace(RECIPE, epochs=4, rate=0.05, distil=share, average=0.5)
+        state, _ = fit(tiny(), samples, val, run=tmp_path / str(share), preprocessing=TINY,
                        recipe=recipe, teacher=never_the_second)  # fmt: skip
-        engine = TorchEngine(network_from_state(state))
-        pooled = torch.from_numpy(extract(engine, val, herbs_of(samples), TINY).pooled)
-        return engine.network.fc(pooled).softmax(1)[:, 0]
+        network = tiny()
+        network.load_state_dict(state)
+        pooled = extract(TorchEngine(network), val, herbs_of(samples), TINY).pooled
+        return network.fc(torch.from_numpy(pooled)).softmax(1)[:, 0]
 
     assert answers(0.9).mean() > 0.7 > answers(0.0).mean()
     assert set(seen) == {(8, 3, 32, 32)}  # the very batch that the network gets

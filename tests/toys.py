@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageEnhance
-from torch import Tensor
+from torch import Tensor, nn
 
 from herbdemo.calibrate import familiar_directions
 from herbdemo.checkpoint import CARD, WEIGHTS, Checkpoint, Preprocessing
@@ -111,6 +111,25 @@ def toy_checkpoint() -> Checkpoint:
         },
         card={"note": "a toy", "metrics": {"val": {"top1": 1.0}}},
     )
+
+
+class TinyNet(nn.Module):
+    """The shape of network that `train.fit` asks for, a ten-thousandth of the real one's size."""
+
+    def __init__(self, herbs: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 8, stride=8)
+        self.last = nn.Conv2d(8, 16, 2, stride=2)
+        self.fc = nn.Linear(16, herbs)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.last(self.stem(x).relu()).relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.features(x).mean((2, 3)))
+
+    def trainable(self) -> list[nn.Module]:
+        return [self.fc, self.last]
 
 
 def solve_head(network: HerbNet, pooled: Tensor, one_hot: Tensor) -> None:
