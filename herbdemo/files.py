@@ -1,17 +1,43 @@
-"""Where a user's own things are kept, and how they are written so that no half of one is left."""
+"""Where a user's own things are kept, and how files are named and written to last."""
 
 import contextlib
 import errno
 import os
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from herbdemo.errors import HerbError
 
+# Windows keeps con, nul, com1… for itself, with any ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])\s*(\.|$)", re.IGNORECASE)
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, bidi and joiners, half surrogates, lines
+
 
 def home() -> Path:
     """Where a user's own models, library and runs are kept."""
     return Path(os.environ.get("HERBDEMO_HOME") or Path.home() / ".herbdemo")
+
+
+def is_portable(name: str) -> bool:
+    """Whether every system can keep a file of this name, and people see all of it."""
+    return (
+        0 < len(name.encode("utf-8", "replace")) <= 255
+        and name[-1] not in ". "
+        and not _RESERVED.match(name)
+        and not any(c in '<>:"/\\|?*' or unicodedata.category(c) in _INVISIBLE for c in name)
+    )
+
+
+def shown(name: str, *, limit: int = 40) -> str:
+    """`name` as a sentence may hold it: nothing invisible, and the middle of a long one left out.
+
+    Its end stays, where the suffix is.
+    """
+    clean = "".join("�" if unicodedata.category(c) in _INVISIBLE else c for c in name)
+    half = limit // 2
+    return clean if len(clean) <= limit else f"{clean[:half]}…{clean[-half:]}"
 
 
 def write_synced(path: Path, data: bytes) -> None:
