@@ -5,7 +5,6 @@ fp16, the rest in fp32) and the feature statistics; `card.json` holds the herbs 
 preprocessing, temperature, thresholds, where the model comes from and how well it does.
 """
 
-import contextlib
 import hashlib
 import json
 import math
@@ -25,6 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from herbdemo.errors import HerbError
+from herbdemo.files import sync_folder
 from herbdemo.network import HerbNet, network_from_state
 
 SCHEMA = 1
@@ -232,16 +232,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return replace(checkpoint, card=card, sha256=sha256)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut, where the system can."""
-    with contextlib.suppress(OSError):  # Windows cannot open folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _small(name: str, value: Tensor) -> Tensor:

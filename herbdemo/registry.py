@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card, sync_folder
+from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
+from herbdemo.files import home, sync_folder
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 # Windows keeps con, nul, com1… for itself, with any ending.
@@ -34,11 +35,6 @@ class ModelInfo:
     sha256: str
     metrics: dict[str, Any]
     problem: tuple[str, str] | None = None
-
-
-def home() -> Path:
-    """Where a user's own models, library and runs are kept."""
-    return Path(os.environ.get("HERBDEMO_HOME") or Path.home() / ".herbdemo")
 
 
 def check_id(model_id: str) -> str:
