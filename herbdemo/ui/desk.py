@@ -192,8 +192,8 @@ def proof_of(model_id: str) -> Iterator[str]:
     from herbdemo.checkpoint import read_card
 
     try:
-        registry = registry()
-        card = read_card(registry.folder(model_id))
+        models = registry()
+        card = read_card(models.folder(model_id))
     except HerbError:
         yield ""  # it was thrown away
         return
@@ -201,7 +201,7 @@ def proof_of(model_id: str) -> Iterator[str]:
     if not proof:
         yield ""
         return
-    show = functools.partial(proof_html, model_id, proof, active=registry.active_id() == model_id)
+    show = functools.partial(proof_html, model_id, proof, active=models.active_id() == model_id)
     yield show()
     if pictures := _mistakes(model_id, card["sha256"]):
         yield show(pictures=pictures)

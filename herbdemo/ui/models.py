@@ -93,8 +93,10 @@ class Models:
 
     def download(self, data: dict[str, str], who: Visitor) -> Change:
         """A model as a zip, made where Gradio serves files from, and saved by the browser."""
-        model = data.get("model", "")
-        file = Path(self.file.GRADIO_CACHE) / secrets.token_hex(16) / f"{check_id(model)}.zip"
+        from herbdemo.registry import check_id
+
+        model = check_id(data.get("model", ""))
+        file = Path(self.file.GRADIO_CACHE) / secrets.token_hex(16) / f"{model}.zip"
         file.parent.mkdir(parents=True)
         desk.registry().export(model, file)
         return {self.file: str(file), self.notice: saving_html("#models-file")}

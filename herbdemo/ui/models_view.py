@@ -49,10 +49,8 @@ def accuracy(card: Mapping[str, Any]) -> float | None:
     ]
     if parts:
         return sum(share * n for share, n in parts) / sum(n for _, n in parts)
-    metrics = card.get("metrics") or {}
-    return next(
-        (metrics[of]["top1"] for of in ("test", "val") if "top1" in metrics.get(of, {})), None
-    )
+    measured = [(card.get("metrics") or {}).get(split) or {} for split in ("test", "val")]
+    return next((metrics["top1"] for metrics in measured if "top1" in metrics), None)
 
 
 def _model(row: Row, *, publish: bool) -> str:

@@ -106,7 +106,8 @@ def wire(
         }
         | options,
     )
-    done = f'() => document.dispatchEvent(new CustomEvent("herb:done", {{detail: "{source.elem_id}"}}))'
+    detail = f'{{ detail: "{source.elem_id}" }}'
+    done = f'() => document.dispatchEvent(new CustomEvent("herb:done", {detail}))'
     return event.then(None, js=done)
 
 

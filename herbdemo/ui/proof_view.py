@@ -1,4 +1,4 @@
-"""The proof of a new model -> HTML: before and after, herb by herb, its mistakes. Pure functions."""
+"""The proof of a new model -> HTML: before and after, herb by herb, mistakes. Pure functions."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -135,7 +135,7 @@ def _mistakes(proof: Proof, pictures: Sequence[tuple[str, str]]) -> str:
 def _mistake(mistake: Mapping[str, Any], photo: str, heat: str) -> str:
     herb, answer = (herb_text(herb_named(str(mistake[key]))) for key in ("herb", "answer"))
     picture = (
-        f'<span class="pair"><img src="{photo}" alt=""><img class="heat" src="{heat}" alt=""></span>'
+        f'<span class="pair"><img src="{photo}" alt=""><img src="{heat}" alt=""></span>'
         if photo
         else '<span class="no-thumb"></span>'
     )

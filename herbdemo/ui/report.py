@@ -97,4 +97,5 @@ def _decide(report: Mapping[str, Any], findings: list[Mapping[str, Any]], batch:
         return f'<footer class="ways"><p>{t.REPORT_BLOCKED.html}</p>{discard}</footer>'
     warned = any(finding["level"] == "warning" for finding in findings)
     label = t.ACCEPT_ANYWAY if warned else t.ACCEPT
-    return f'<footer class="ways">{button(label, "accept", kind="primary", batch=batch)}{discard}</footer>'
+    accept = button(label, "accept", kind="primary", batch=batch)
+    return f'<footer class="ways">{accept}{discard}</footer>'

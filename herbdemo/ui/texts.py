@@ -175,7 +175,7 @@ PARTS = {
 
 # Under the answer
 
-MODEL = Text("模型", "Model")
+MODEL = Text("所用模型", "Model")
 STAGES = {
     "prepare": Text("缩放", "resize"),
     "network": Text("网络", "network"),

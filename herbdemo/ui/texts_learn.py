@@ -63,7 +63,7 @@ BOX_NO_ROOM = Text(
     "正在试验的人太多了。请过几分钟再来。", "Too many people are trying this. Come back in minutes."
 )
 BOX_LEARNT = Text("学会了{}。", "{} is learnt.")
-BOX_MODEL = Text("你的试验盒", "your sandbox")
+BOX_MODEL = Text("你自己的试验盒", "your sandbox")
 
 # Giving photos
 
@@ -139,7 +139,7 @@ LIBRARY_EMPTY = Text(
 )
 LIBRARY_NEW = Text("模型还不认识", "not known to the model yet")
 PHOTOS = Text("{} 张", "{} photos")
-CLOSE_HERB = Text("收起", "Close")
+CLOSE_HERB = Text("收起", "Fold away")
 REMOVE_PHOTO = Text("删除这张照片", "Remove this photo")
 REMOVE_HERB = Text("从库里删除这种药材", "Remove this herb from the library")
 SURE_REMOVE = Text("真的删除？", "Really remove?")
@@ -149,7 +149,7 @@ MORE_PHOTOS = Text("只显示最新的 {} 张。", "Only {} of them are shown.")
 
 # Starting
 
-START_TITLE = Text("开始学习", "Learn")
+START_TITLE = Text("开始学习", "Begin to learn")
 START_NOTHING = Text(
     "药材库里有了照片，就可以开始。", "Once there are photos in the library you can begin."
 )
@@ -219,7 +219,7 @@ HOURS = Text("约 {} 小时", "about {} h")
 RATE = Text("每秒 {} 张", "{} photos/s")
 MEMORY = Text("内存 {}", "{} of memory")
 EPOCH_OF = Text("第 {} 轮", "Epoch {}")
-STOP = Text("停止", "Stop ")
+STOP = Text("停止学习", "Stop learning")
 SURE_STOP = Text("真的停止？", "Really stop?")
 STOPPING = Text("正在停止……", "Stopping …")
 LOSS = Text("损失", "Loss")
@@ -255,7 +255,7 @@ MEASURED_BY = {
 }
 PER_HERB = Text("每种药材", "Herb by herb")
 HERB = Text("药材", "Herb")
-COUNT = Text("照片", "Photos")
+COUNT = Text("张数", "Photos")
 CONFUSION = Text("谁被认成谁", "Which is taken for which")
 CONFUSION_MORE = Text(
     "每行一种药材，横看它被认成什么；对角线上是认对的。",
