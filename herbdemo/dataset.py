@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,22 +143,23 @@ def fingerprint(image: Image.Image) -> int:
     return int(np.packbits(imagehash.phash(small).hash).view(">i8")[0])
 
 
-def near_pairs(a: np.ndarray, b: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (i, j) of the copies among fingerprints: i in `a` (N,) and j in `b` (M,), int64.
+def near_pairs(
+    a: np.ndarray, b: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The copies among fingerprints, block by block: positions i in `a` and j in `b`, equally long.
 
     Without `b` each pair within `a` comes once, with i < j. 20,000 photos take half a second.
+
+    Args:
+        a: fingerprints (N,), int64. b: others (M,).
     """
     others = a if b is None else b
-    rows, columns = [], []
     for start in range(0, len(a), _HASH_ROWS):
         first = start if b is None else 0
         bits = np.bitwise_count(a[start : start + _HASH_ROWS, None] ^ others[None, first:])
         i, j = np.nonzero(bits <= HASH_DISTANCE)
-        once = i < j if b is None else slice(None)
-        rows.append(i[once] + start)
-        columns.append(j[once] + first)
-    none = np.zeros(0, np.int64)
-    return np.concatenate([none, *rows]), np.concatenate([none, *columns])
+        wanted = i < j if b is None else slice(None)
+        yield i[wanted] + start, j[wanted] + first
 
 
 def copy_groups(fingerprints: np.ndarray) -> np.ndarray:
@@ -166,9 +167,10 @@ def copy_groups(fingerprints: np.ndarray) -> np.ndarray:
     from scipy.sparse import coo_array  # imported late: half a second, and the page has no use
     from scipy.sparse.csgraph import connected_components
 
-    i, j = near_pairs(fingerprints)
-    n = len(fingerprints)
-    return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)))[1]
+    different, which = np.unique(fingerprints, return_inverse=True)
+    i, j = (np.concatenate(x) for x in zip(*near_pairs(different), strict=True))
+    n = len(different)
+    return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)))[1][which]
 
 
 def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
@@ -179,6 +181,8 @@ def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
         except HerbError:
             continue
         readable.append(sample)
+    if not readable:
+        return []
     groups: dict[int, list[Sample]] = defaultdict(list)
     for group, sample in zip(copy_groups(np.array(prints, np.int64)), readable, strict=True):
         groups[group].append(sample)
