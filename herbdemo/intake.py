@@ -274,3 +274,9 @@ def _escapes() -> HerbError:
         "This is a link out of the folder of data and was not read. Put the photo itself there.",
         hint="photo-escapes",
     )
+
+
+def waiting(*, root: Path | None = None) -> list[str]:
+    """The ids of the batches that wait for a decision, the newest first."""
+    folders = (root or home()).glob("incoming/*")
+    return sorted((f.name for f in folders if _ID.fullmatch(f.name)), reverse=True)
