@@ -39,15 +39,14 @@ class Piece(gr.HTML):
         *,
         shows: str = "",
         polls: Callable[..., str] | None = None,
-        elem_id: str,
-        elem_classes: str = "",
+        **options: Any,
     ) -> None:
         super().__init__(
-            html_template=f'<div class="piece {elem_classes}" data-shows="{shows}"></div>',
+            html_template=f'<div class="piece" data-shows="{shows}"></div>',
             js_on_load=script("piece.js"),
             server_functions=[polls] if polls else None,
             apply_default_css=False,
-            elem_id=elem_id,
+            **options,
         )
 
     def get_block_name(self) -> str:
