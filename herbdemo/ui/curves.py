@@ -46,6 +46,11 @@ def chart(title: Text, curves: Sequence[Curve], *, until: float, share: bool = F
     along = "".join(
         f'<text x="{x_at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{x:g}</text>'
         for x in _whole(until)
+        if x < 0.9 * until
+    )
+    along += (
+        f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">'
+        f'<tspan class="zh">{t.STEPS.zh}</tspan><tspan class="en">{t.STEPS.en}</tspan></text>'
     )
     lines = "".join(_line(curve, x_at, y_at) for curve in drawn)
     keys = "".join(f'<li class="{curve.kind}"><i></i>{curve.name.html}</li>' for curve in curves)
@@ -150,7 +155,7 @@ def confusion(cells: Sequence[tuple[str, str, int]], names: Mapping[str, Text]) 
     squares = "".join(
         f'<rect class="{"right" if herb == answer else "wrong"}" x="{margin + order[answer]}" '
         f'y="{order[herb]}" width="1" height="1" '
-        f'fill-opacity="{max(0.15, count / rows[herb]):.2f}">'
+        f'fill-opacity="{max(0.4, count / rows[herb]):.2f}">'
         f"{_title(names[herb], names[answer], count)}</rect>"
         for herb, answer, count in cells
         if herb in order and answer in order

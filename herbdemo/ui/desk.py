@@ -180,14 +180,18 @@ def _new_name(herbs: int) -> str:
 # The proof
 
 
-def proof_of_job() -> Iterator[str]:
-    """The proof of the model that the latest job made; "" when it made none."""
+def proof_of_job(*, look: bool) -> Iterator[str]:
+    """The proof of the model that the latest job made; "" when it made none.
+
+    Args:
+        look: let the page scroll to it.
+    """
     job = jobs().latest()
     made = job is not None and job.state in ("done", "stopped")
-    yield from proof_of(job.id) if made else [""]
+    yield from proof_of(job.id, look=look) if made else [""]
 
 
-def proof_of(model_id: str) -> Iterator[str]:
+def proof_of(model_id: str, *, look: bool = True) -> Iterator[str]:
     """The proof of a model, first without the pictures of its mistakes, which take a while."""
     from herbdemo.checkpoint import read_card
 
@@ -202,7 +206,7 @@ def proof_of(model_id: str) -> Iterator[str]:
         yield ""
         return
     show = functools.partial(proof_html, model_id, proof, active=models.active_id() == model_id)
-    yield show()
+    yield show(look=look)
     if pictures := _mistakes(model_id, card["sha256"]):
         yield show(pictures=pictures)
 

@@ -106,8 +106,8 @@ def enter(password: object) -> str:
         if not (wanted and same):
             _failures.append(now)
             raise HerbError(*texts_learn.WRONG_PASSWORD, hint="wrong-password")
-        for old in sorted(_passes, key=_passes.__getitem__)[: len(_passes) - MOST_PASSES + 1]:
-            del _passes[old]
+        while len(_passes) >= MOST_PASSES:
+            del _passes[min(_passes, key=_passes.__getitem__)]
         new = secrets.token_urlsafe(32)
         _passes[new] = now + PASS_SECONDS
         return new

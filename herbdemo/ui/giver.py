@@ -62,7 +62,7 @@ def joined(parts: Sequence[str]) -> Iterator[Path]:
 def photos_and_zip() -> str:
     """The markup of the Learn tab's giver: photos of one herb, and beside it a zip."""
     return f"""
-<section class="givers">
+<section class="piece givers">
   <div class="card give" data-give="photos">
     {ICONS["photo"]}
     <h3>{texts_learn.GIVE_HERB.html}</h3>
@@ -93,7 +93,7 @@ def photos_and_zip() -> str:
 def only_zip() -> str:
     """The markup of the Models tab's giver: a model's zip."""
     card = _zip_card(texts_learn.IMPORT, texts_learn.IMPORT_MORE)
-    return f'<section class="givers slim">{card}{_status()}</section>'
+    return f'<section class="piece givers slim">{card}{_status()}</section>'
 
 
 def _zip_card(title: texts.Text, more: texts.Text) -> str:

@@ -229,7 +229,7 @@ class Learn:
         if not who.owner:
             return
         yield {self.start: desk.start()}
-        for html in desk.proof_of_job():
+        for html in desk.proof_of_job(look=data.get("was", "").endswith(":running")):
             yield {self.proof: html}
 
     # The proof

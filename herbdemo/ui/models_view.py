@@ -30,7 +30,9 @@ def models_html(rows: Sequence[Row] | None, *, publish: str = "") -> str:
         publish: the model whose form for publishing is open.
     """
     if rows is None:
-        return f'<section class="card"><p class="quiet-words">{t.OWNER_ONLY.html}</p></section>'
+        return (
+            f'<section class="card closed"><p class="quiet-words">{t.OWNER_ONLY.html}</p></section>'
+        )
     rows = sorted(rows, key=lambda row: not row.active)
     items = "".join(_model(row, publish=row.id == publish) for row in rows)
     return (
@@ -89,8 +91,7 @@ def _herbs(card: Mapping[str, Any]) -> str:
         for herb in sorted(card["herbs"], key=lambda herb: herb not in learned)
     )
     return (
-        f"<details><summary>{t.HERBS_OF.format(len(card['herbs'])).html}</summary>"
-        f'<ul class="chips">{chips}</ul></details>'
+        f'<details><summary>{t.WHICH_HERBS.html}</summary><ul class="chips">{chips}</ul></details>'
     )
 
 

@@ -10,6 +10,8 @@ function draw() {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
     document.dispatchEvent(new Event("herb:entered"));
   }
+  const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
+  if (looked && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
   const saving = piece.querySelector("[data-click]");
   if (saving) setTimeout(() => document.querySelector(saving.dataset.click)?.click(), 300);
 }
@@ -68,7 +70,10 @@ if (server.poll) {
       const html = await server.poll({ pass: pass() });
       if (typeof html === "string" && html !== drawn) piece.innerHTML = drawn = html;
       const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
-      if (state !== told) trigger("act", { act: "changed", state: told = state, pass: pass() });
+      if (state !== told) {
+        trigger("act", { act: "changed", state, was: told, pass: pass() });
+        told = state;
+      }
     } catch { /* the server is away for a moment; the next question will tell */ }
     asking = false;
   }, 1200);

@@ -41,8 +41,9 @@ class Piece(gr.HTML):
         polls: Callable[..., str] | None = None,
         **options: Any,
     ) -> None:
+        waiting = '<span class="meter unknown"><i></i></span>' if shows else ""
         super().__init__(
-            html_template=f'<div class="piece" data-shows="{shows}"></div>',
+            html_template=f'<div class="piece" data-shows="{shows}">{waiting}</div>',
             js_on_load=script("piece.js"),
             server_functions=[polls] if polls else None,
             apply_default_css=False,

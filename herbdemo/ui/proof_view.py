@@ -21,6 +21,7 @@ def proof_html(
     *,
     active: bool,
     pictures: Sequence[tuple[str, str]] = (),
+    look: bool = False,
 ) -> str:
     """The whole report of the model `model`.
 
@@ -29,9 +30,10 @@ def proof_html(
         active: it is the one in use.
         pictures: for each mistake of the proof, the photo and its heatmap as data: URLs; "" where
             there is none.
+        look: scroll to it.
     """
     return (
-        f'<section class="card proof" data-model="{html.escape(model)}">'
+        f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
         f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3>{_summary(proof)}</header>"
         f"{_before_after(proof)}{_decide(model, active=active)}"
         f'<div class="evidence">{_confusion(proof)}{_mistakes(proof, pictures)}</div>'
@@ -67,7 +69,7 @@ def _before_after(proof: Proof) -> str:
     facts = [_fact(t.ECE, _change(before.get("ece"), after.get("ece"), percent=True))]
     facts.append(_fact(t.TEMPERATURE, _change(None, after.get("temperature"))))
     how = [
-        f"{side.html} <span>{_measured(proof, key).html}</span>"
+        f"<small>{side.html}</small> {_measured(proof, key).html}"
         for side, key in ((t.PROOF_OLD, "old"), (t.PROOF_NEW, "new"))
         if _measured(proof, key)
     ]

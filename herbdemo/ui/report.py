@@ -38,7 +38,7 @@ def checking_html(done: int, total: int) -> str:
     share = 100 * done / total if total else 0
     said = f" {done} / {total}" if total else " …"
     return (
-        f'<section class="card report"><p class="phase">{t.CHECKING.html}{said}</p>'
+        f'<section class="card report" data-look><p class="phase">{t.CHECKING.html}{said}</p>'
         f'<span class="meter{"" if total else " unknown"}"><i style="width:{share:.1f}%"></i>'
         "</span></section>"
     )

@@ -74,7 +74,7 @@ GIVE_HERB_MORE = Text(
     "Name the herb, then choose photos, or take one after another with the camera.",
 )
 HERB_NAME = Text("药名", "Name of the herb")
-HERB_NAME_HOW = Text("党参、dangshen、Codonopsis…", "dangshen, Codonopsis, 党参 …")
+HERB_NAME_HOW = Text("党参、dangshen、Codonopsis…", "dangshen, Codonopsis …")
 HERB_NAME_FIRST = Text("请先写药名。", "Name the herb first.")
 CHOOSE_PHOTOS = Text("选照片", "Choose photos")
 SHOOT = Text("连拍", "Take photos")
@@ -153,7 +153,7 @@ START_TITLE = Text("开始学习", "Begin to learn")
 START_NOTHING = Text(
     "药材库里有了照片，就可以开始。", "Once there are photos in the library you can begin."
 )
-START_WHAT = Text("从库里的 {} 张照片学习 {} 种药材。", "Learn {1} herbs from {0} photos.")
+START_WHAT = Text("从库里的 {} 张照片学习 {} 种药材。", "From {} photos in the library, {} herbs.")
 SECONDS = Text("几秒钟", "In seconds")
 SECONDS_MORE = Text(
     "网络不动，只重新求解最后一层。老药材不忘，每种新药材有几张照片就够。",
@@ -222,6 +222,7 @@ EPOCH_OF = Text("第 {} 轮", "Epoch {}")
 STOP = Text("停止学习", "Stop learning")
 SURE_STOP = Text("真的停止？", "Really stop?")
 STOPPING = Text("正在停止……", "Stopping …")
+STEPS = Text("步", "steps")
 LOSS = Text("损失", "Loss")
 ACCURACY = Text("准确率", "Accuracy")
 ON_TRAIN = Text("训练", "training")
@@ -280,6 +281,7 @@ IN_USE = Text("正在使用", "In use")
 MODELS_TITLE = Text("这台机器上的模型", "The models on this machine")
 GO_BACK = Text("退回上一个", "Go back to the one before")
 WENT_BACK = Text("退回到 {}。", "Back to {}.")
+WHICH_HERBS = Text("认识哪些药材", "Which herbs it knows")
 HERBS_OF = Text("{} 种药材", "{} herbs")
 SHIPPED = Text("随程序提供", "comes with the program")
 PARENT = Text("来自 {}", "from {}")
