@@ -33,17 +33,29 @@ def discriminant(
     """
     count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
     means = total / count[:, None]
-    within = (moment - total.T @ means) / max(1.0, count.sum() - len(count))
+    within = covariance(count, total, moment)
     precision = shrunk_inverse(within, shrink)
     weight = means @ precision
     missed = (precision * within).sum() / count
     return weight, -0.5 * ((weight * means).sum(axis=1) - missed)
 
 
-def shrunk_inverse(covariance: np.ndarray, share: float) -> np.ndarray:
-    """Inverse of a covariance of which `share` is replaced by equal noise in all directions."""
-    noise = np.trace(covariance) / len(covariance)
-    return np.linalg.inv((1 - share) * covariance + share * noise * np.eye(len(covariance)))
+def covariance(count: np.ndarray, total: np.ndarray, moment: np.ndarray) -> np.ndarray:
+    """The covariance (D, D) of photos around the mean of their herb, shared by all herbs."""
+    count = np.maximum(count, 1)
+    means = total / count[:, None]
+    return (moment - total.T @ means) / max(1.0, count.sum() - len(count))
+
+
+def shrunk(spread: np.ndarray, share: float = SHRINK) -> np.ndarray:
+    """The covariance `spread` with `share` of it replaced by equal noise in all directions."""
+    noise = np.trace(spread) / len(spread)
+    return (1 - share) * spread + share * noise * np.eye(len(spread))
+
+
+def shrunk_inverse(spread: np.ndarray, share: float) -> np.ndarray:
+    """The inverse of `shrunk`, which always exists."""
+    return np.linalg.inv(shrunk(spread, share))
 
 
 def blended(
