@@ -36,7 +36,7 @@ def epoch_batches(
 ) -> list[list[tuple[int, int]]]:
     """Whole batches of (position in `samples`, seed), herbs with few photos drawn more often."""
     counts = Counter(sample.herb for sample in samples)
-    weights = torch.tensor([counts[sample.herb] ** -balance for sample in samples])
+    weights = torch.tensor([counts[s.herb] ** -balance for s in samples], dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.multinomial(weights, len(samples), replacement=True, generator=generator)
     seeds = torch.randint(2**62, (len(samples),), generator=generator)

@@ -40,8 +40,7 @@ def join() -> "Accelerator":
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION", precision),
         kwargs_handlers=[
             InitProcessGroupKwargs(timeout=PATIENCE),
-            # BatchNorm's statistics are frozen: nothing to send around at each step.
-            DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True),
+            DistributedDataParallelKwargs(gradient_as_bucket_view=True),  # no second copy of them
         ],
     )
 

@@ -46,8 +46,9 @@ def save_state(
         os.replace(temporary, file)
     except (OSError, safetensors.SafetensorError) as error:
         temporary.unlink(missing_ok=True)
-        # safetensors passes the system's error on as text only.
-        if getattr(error, "errno", None) != errno.ENOSPC and "os error 28" not in str(error):
+        # safetensors passes the system's error on as text only; 112 is Windows.
+        full = f"os error {errno.ENOSPC})", "os error 112)"
+        if getattr(error, "errno", None) != errno.ENOSPC and not any(f in str(error) for f in full):
             raise
         raise HerbError(
             "磁盘已满，训练无法继续；正在使用的模型不受影响。请腾出空间，再用 --resume 继续。",

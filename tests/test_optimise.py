@@ -6,7 +6,13 @@ from toys import TinyNet
 
 from herbdemo.evaluate import Features
 from herbdemo.network import HerbNet
-from herbdemo.optimise import careful_adamw, fit_head, freeze_batchnorm, pruned_weights, update_average
+from herbdemo.optimise import (
+    careful_adamw,
+    fit_head,
+    freeze_batchnorm,
+    pruned_weights,
+    update_average,
+)
 from herbdemo.recipe import Recipe
 
 

@@ -33,7 +33,7 @@ def test_a_training_starts_from_a_model_with_all_it_knows(registry, toy_model):
 
 def test_a_training_starts_from_a_file_or_from_nothing(registry, toy_model, tmp_path):
     file = tmp_path / "weights.safetensors"
-    save_file(toy_model.network.state_dict(), file)
+    save_file({k: v.contiguous() for k, v in toy_model.network.state_dict().items()}, file)
     start = start_from(str(file), registry)
     assert torch.equal(start.network.conv1.weight, toy_model.network.conv1.weight)
     assert (start.model, start.name) == (None, "weights.safetensors")
