@@ -45,10 +45,9 @@ class Discriminant:
     ) -> "Discriminant":
         """From the sums that `moments` gives."""
         count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
-        means = total / count[:, None]
-        within = (moment - total.T @ means) / max(1.0, count.sum() - len(count))
+        within = covariance(count, total, moment)
         precision = shrunk_inverse(within, shrink)
-        return cls(count, means, precision, float((precision * within).sum()))
+        return cls(count, total / count[:, None], precision, float((precision * within).sum()))
 
     def head(self) -> tuple[np.ndarray, np.ndarray]:
         """W (herbs, D), b (herbs,) whose logits are log-likelihoods of equally likely herbs.
@@ -71,12 +70,23 @@ class Discriminant:
             return (weight * (x - means / 2)).sum(axis=1) + self.missed / (n - 1) / 2
 
 
-def shrunk_inverse(covariance: np.ndarray, share: float) -> np.ndarray:
-    """Inverse of a covariance of which `share` is replaced by equal noise in all directions."""
-    noise = np.trace(covariance) / len(covariance)
-    shrunk = (1 - share) * covariance + share * noise * np.eye(len(covariance))
-    factor, _ = lapack.dpotrf(shrunk, lower=True)  # a third of the time of numpy's general inverse
-    lower, _ = lapack.dpotri(factor, lower=True)
+def covariance(count: np.ndarray, total: np.ndarray, moment: np.ndarray) -> np.ndarray:
+    """The covariance (D, D) of photos around the mean of their herb, shared by all herbs."""
+    count = np.maximum(count, 1)
+    means = total / count[:, None]
+    return (moment - total.T @ means) / max(1.0, count.sum() - len(count))
+
+
+def shrunk(spread: np.ndarray, share: float = SHRINK) -> np.ndarray:
+    """The covariance `spread` with `share` of it replaced by equal noise in all directions."""
+    noise = np.trace(spread) / len(spread)
+    return (1 - share) * spread + share * noise * np.eye(len(spread))
+
+
+def shrunk_inverse(spread: np.ndarray, share: float) -> np.ndarray:
+    """The inverse of `shrunk`, which always exists."""
+    factor, _ = lapack.dpotrf(shrunk(spread, share), lower=True)
+    lower, _ = lapack.dpotri(factor, lower=True)  # a third of the time of numpy's general inverse
     return np.tril(lower) + np.tril(lower, -1).T
 
 
