@@ -25,9 +25,12 @@ from herbdemo.calibrate import finish
 from herbdemo.checkpoint import Preprocessing, save_checkpoint
 from herbdemo.dataset import train_and_val
 from herbdemo.engine import best_device
+from herbdemo.events import Event
 from herbdemo.network import network_from_state, replace_head
+from herbdemo.recipe import Recipe
 from herbdemo.registry import Registry, home
-from herbdemo.train import Event, Recipe, fit, herbs_of, start_network
+from herbdemo.start import start_from
+from herbdemo.train import fit, herbs_of
 
 BASE = Recipe()
 TEACHER = Recipe(epochs=4, sizes=((0.0, 192),), rate=1.5e-4, decay=0.8)
@@ -79,7 +82,7 @@ def main() -> None:
         return fit(network, photos, val_photos, run=runs / name, preprocessing=SETTINGS,
                    recipe=recipe, resume=True, say=say, **options)  # fmt: skip
 
-    state, base_history = stage("base", start_network(str(start), registry), BASE)
+    state, base_history = stage("base", start_from(str(start), registry).network, BASE)
     network = network_from_state(state)
 
     state, teacher_history = stage("teacher", Lite2(), TEACHER)

@@ -17,8 +17,9 @@ from herbdemo.checkpoint import Preprocessing
 from herbdemo.dataset import scan
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, extract
+from herbdemo.optimise import fit_head
 from herbdemo.registry import Registry
-from herbdemo.train import fit_head, start_network
+from herbdemo.start import start_from
 
 SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--init", required=True)
     arguments = parser.parse_args()
-    engine = TorchEngine(start_network(arguments.init, Registry()))
+    engine = TorchEngine(start_from(arguments.init, Registry()).network)
     parts = {name: scan(arguments.folder / "herbs" / name)
              for name in ("train", "val", "test", "other_sources")}  # fmt: skip
     herbs = sorted({sample.herb for sample in parts["train"]})

@@ -3,6 +3,7 @@
 import io
 import random
 
+import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch import Tensor, nn
@@ -84,17 +85,35 @@ class Recompressed(nn.Module):
         return Image.open(buffer).convert("RGB")
 
 
-def mixed(x: Tensor, y: Tensor, *, num_classes: int, share: float) -> tuple[Tensor, Tensor]:
-    """Mixup (alpha 0.2) or CutMix on a `share` of the batches.
+def mixed(
+    x: Tensor, y: Tensor, *, num_classes: int, share: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Mixup (alpha 0.2; Zhang et al. 2018) or CutMix (Yun et al. 2019) on a `share` of the batches.
+
+    Photos 2i and 2i + 1 are mixed with one another, all by the same share: whoever has a part of
+    the batch and an `rng` in the same state mixes its part alike. A last one without a partner
+    stays as it is.
 
     Args:
         x: photos (N, 3, H, W). y: herb indices (N,).
+        rng: the same draws are made of it whatever N is.
     Returns:
         the batch, and targets (N, num_classes) that sum to one per photo.
     """
-    if torch.rand(()) < share:
-        mix = v2.RandomChoice(
-            [v2.MixUp(alpha=0.2, num_classes=num_classes), v2.CutMix(num_classes=num_classes)]
-        )
-        return mix(x, y)
-    return x, nn.functional.one_hot(y, num_classes).float()
+    target = nn.functional.one_hot(y, num_classes).float()
+    mixes, cuts = rng.random() < share, rng.random() < 0.5
+    own, left, top = rng.beta(0.2, 0.2) if not cuts else rng.random(), rng.random(), rng.random()
+    if not mixes:
+        return x, target
+    partner = torch.arange(len(x), device=x.device) ^ 1
+    partner[partner == len(x)] = len(x) - 1
+    if not cuts:
+        return x.lerp(x[partner], 1 - own), target.lerp(target[partner], 1 - own)
+    # A box of 1 - own of the area, its centre anywhere; what lies outside the photo is lost.
+    height, width = x.shape[2:]
+    half = 0.5 * (1 - own) ** 0.5
+    y0, y1 = (round(height * min(1, max(0, top + side))) for side in (-half, half))
+    x0, x1 = (round(width * min(1, max(0, left + side))) for side in (-half, half))
+    cut = x.clone()
+    cut[:, :, y0:y1, x0:x1] = x[partner, :, y0:y1, x0:x1]
+    return cut, target.lerp(target[partner], (y1 - y0) * (x1 - x0) / (height * width))

@@ -13,8 +13,9 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract, measure
+from herbdemo.evaluate import Features, extract_together, measure
 from herbdemo.network import network_from_state
+from herbdemo.replay import Memory, joined
 from herbdemo.scores import Head, directions
 
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
@@ -32,19 +33,26 @@ def finish(
     train: Sequence[Sample],
     val: Sequence[Sample],
     card: Mapping[str, Any],
+    memory: Memory | None = None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
 
-    Statistics come from the training photos as they are, temperature and thresholds from `val`.
+    Statistics come from the training photos as they are, temperature and thresholds from `val`;
+    those of herbs without photos are handed on from their model by `memory`.
     The head becomes a weighted mean of the trained one and of what the statistics say.
     """
     # Rounded as they will be saved, so that what is measured is what will be loaded.
     rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
     network = network_from_state(rounded)
     engine = TorchEngine(network)
-    train_features = extract(engine, train, herbs, preprocessing)
-    val_features = extract(engine, val, herbs, preprocessing)
+    train_features = extract_together(engine, train, herbs, preprocessing)
+    val_features = extract_together(engine, val, herbs, preprocessing)
     statistics = feature_statistics(train_features, len(herbs))
+    if memory:
+        for key in ("count", "sum"):
+            statistics[key][: len(memory.herbs)] += memory.statistics[key]
+        statistics["moment"] += memory.statistics["moment"]
+        val_features = joined(val_features, memory.held_out)
     fc = network.fc  # on the engine's device by now
     head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
     for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
@@ -55,7 +63,10 @@ def finish(
             network=network,
             herbs=tuple(herbs),
             preprocessing=preprocessing,
-            statistics={**statistics, **familiar_directions(train_features)},
+            statistics={
+                **statistics,
+                **familiar_directions(train_features, memory.statistics if memory else {}),
+            },
             card={**card, "data": {"train": len(train), "val": len(val)}},
         ),
         val_features,
@@ -98,22 +109,30 @@ def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
     }
 
 
-def familiar_directions(features: Features) -> dict[str, Tensor]:
-    """What `Head.familiarity` compares with.
+def familiar_directions(
+    features: Features, known: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """What `Head.familiarity` compares with: the photos, added to the `known` ones, if any.
 
     Returns:
         basis (2048, d), the principal directions of the square roots of the features, and bank
         (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb. Both in fp16.
     """
-    roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
-    vectors = np.linalg.eigh(roots.T @ roots)[1]
-    basis = vectors[:, -DIRECTIONS:].astype(np.float16)
+    known = known or {}
+    if "basis" in known:
+        basis = known["basis"].numpy()
+    else:
+        roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
+        basis = np.linalg.eigh(roots.T @ roots)[1][:, -DIRECTIONS:].astype(np.float16)
     rows = [
         np.flatnonzero(features.labels == herb)[:KEPT_PER_HERB]
         for herb in np.unique(features.labels)
     ]
     bank = directions(features.pooled[np.concatenate(rows)], basis.astype(np.float32))
-    return {"basis": torch.from_numpy(basis), "bank": torch.from_numpy(bank.astype(np.float16))}
+    bank = torch.from_numpy(bank.astype(np.float16))
+    if "bank" in known:
+        bank = torch.cat([known["bank"], bank])
+    return {"basis": torch.from_numpy(basis), "bank": bank}
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -8,9 +8,11 @@ error. 2: wrong usage.
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from herbdemo.errors import HerbError, shortage
+from herbdemo.events import Event
 
 if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wait
     from herbdemo.registry import Registry
@@ -48,10 +51,11 @@ def main() -> None:
         failure = error if isinstance(error, HerbError) else shortage(error)
         if failure is None:
             raise
-        if "--json" in sys.argv:  # for whoever follows the events of a job
-            event = {"kind": "error", "zh": failure.zh, "en": failure.en, "hint": failure.hint}
-            sys.stderr.write(json.dumps(event, ensure_ascii=False) + "\n")
-        err.print(str(failure), markup=False, highlight=False)
+        if os.environ.get("RANK", "0") == "0":  # of several processes only the first one speaks
+            if "--json" in sys.argv:  # for whoever follows the events of a job
+                said = {"zh": failure.zh, "en": failure.en, "hint": failure.hint}
+                sys.stderr.write(Event("error", said).line() + "\n")
+            err.print(str(failure), markup=False, highlight=False)
         sys.exit(1)
 
 
@@ -139,51 +143,81 @@ def evaluate(
 
 @app.command()
 def train(
-    folder: Annotated[Path, typer.Argument(help="FOLDER/<herb>/**, or FOLDER/train and /val.")],
+    folder: Annotated[
+        Path, typer.Argument(help="FOLDER/<herb>/**, or FOLDER/train and /val; or a zip of it.")
+    ],
     name: Annotated[str, typer.Option(help="Id of the new model.")],
     init: Annotated[
-        str, typer.Option(help="Where to start: a model's id, imagenet, scratch, or a file.")
+        str,
+        typer.Option(
+            help="Where to start: active (the model in use) or a model's id, whose herbs are kept; "
+            "imagenet, scratch, or a file."
+        ),
     ] = "imagenet",
+    preset: Annotated[
+        str, typer.Option(help="quick: the head alone; standard: from layer4 on; full.")
+    ] = "full",
     network: Annotated[str, typer.Option(help="Only resnet50 so far.")] = "resnet50",
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(min=0, help="End after so many epochs in vain; 0: never."),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=2, help="Photos per step, of all processes together.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a killed run.")] = False,
     json_: Json = False,
 ) -> None:
-    """Fine-tune a network on a folder of photos and save it as a new model."""
-    from herbdemo.checkpoint import Preprocessing, save_checkpoint
+    """Fine-tune a network on a folder of photos and save it as a new model.
+
+    SIGTERM or Ctrl-C stops it, and the best so far becomes the model; a second one ends it at once.
+    Several processes share the work under torchrun, see docs/scale.md.
+    """
+    from herbdemo import distributed
+    from herbdemo.checkpoint import save_checkpoint
+    from herbdemo.recipe import PRESETS
     from herbdemo.registry import home
-    from herbdemo.train import Event, Recipe, start_network
+    from herbdemo.start import start_from
     from herbdemo.train import train as run
 
     if network != "resnet50":
         raise typer.BadParameter("only resnet50", param_hint="--network")
+    if preset not in PRESETS:
+        raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
+    changes = {"epochs": epochs, "patience": patience, "batch": batch}
 
     def say(event: Event) -> None:
-        sys.stderr.write(event.line() + "\n")
-        sys.stderr.flush()
+        if distributed.first():
+            sys.stderr.write(event.line() + "\n")
+            sys.stderr.flush()
 
-    checkpoint = run(
-        folder,
-        name=name,
-        run=home() / "runs" / name,
-        network=start_network(init, registry),
-        preprocessing=Preprocessing(),
-        recipe=Recipe(**({"epochs": epochs} if epochs else {})),
-        resume=resume,
-        say=say,
-        parent=Path(init).name,
-        command=shlex.join(["python", "-m", "herbdemo", *sys.argv[1:]]),
-    )
-    saved = save_checkpoint(checkpoint, target)
-    report = {"model": saved.id, "sha256": saved.sha256, "metrics": saved.card["metrics"]}
-    if json_:
-        _print_json(report)
-    else:
-        share = saved.card["metrics"]["val"]["top1"]
-        out.print(f"{saved.id}: {share:.1%} of the validation photos", markup=False)
-        out.print(f"python -m herbdemo models activate {saved.id}")
+    with _stop_on_signal() as stop:
+        checkpoint = run(
+            folder,
+            name=name,
+            run=home() / "runs" / name,
+            start=start_from(init, registry),
+            recipe=replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}),
+            resume=resume,
+            say=say,
+            stop=stop,
+            command=shlex.join(["python", "-m", "herbdemo", *sys.argv[1:]]),
+        )
+        if distributed.first():
+            saved = save_checkpoint(checkpoint, target)
+            say(Event("saved", {"model": saved.id}))
+            report = {"model": saved.id, "sha256": saved.sha256, "metrics": saved.card["metrics"]}
+            report |= {k: saved.card[k] for k in ("old_herbs", "stopped") if k in saved.card}
+            if json_:
+                _print_json(report)
+            else:
+                share = saved.card["metrics"]["val"]["top1"]
+                out.print(f"{saved.id}: {share:.1%} of the validation photos", markup=False)
+                out.print(f"python -m herbdemo models activate {saved.id}")
+        distributed.leave()
 
 
 @models_app.callback()
@@ -287,6 +321,27 @@ def _print_answer(answer: dict[str, Any]) -> None:
 
 def _print_json(value: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """Whether SIGTERM or Ctrl-C has come; a second one does what it always does."""
+    came: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def note(number: int, frame: Any) -> None:
+        came.append(number)
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+
+    for number in numbers:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
 
 
 @contextmanager

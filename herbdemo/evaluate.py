@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
+from herbdemo import distributed
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.engine import TorchEngine
@@ -101,6 +102,31 @@ def extract(
         pooled=np.concatenate(pooled) if pooled else np.zeros((0, channels), np.float32),
         labels=np.array(labels, dtype=np.int64),
         failures=tuple(failures),
+    )
+
+
+def extract_together(
+    engine: TorchEngine,
+    samples: Sequence[Sample],
+    herbs: Sequence[str],
+    preprocessing: Preprocessing,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Features:
+    """`extract`, each process its share; every process gets the features of all photos.
+
+    `failures` are those of this process's share.
+    """
+    done_by_all = distributed.world()
+    mine = extract(engine, distributed.shard(samples), herbs, preprocessing,
+                   progress=lambda done, _: progress(
+                       min(done * done_by_all, len(samples)), len(samples)))  # fmt: skip
+    width = engine.network.fc.in_features
+    pooled = torch.from_numpy(mine.pooled.reshape(len(mine.labels), width))
+    return Features(
+        pooled=distributed.gather(pooled).numpy(),
+        labels=distributed.gather(torch.from_numpy(mine.labels)).numpy(),
+        failures=mine.failures,
     )
 
 

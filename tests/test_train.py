@@ -1,34 +1,34 @@
 """Training: the loop learns, resumes after a kill with the same numbers, and refuses nonsense."""
 
+import copy
 import json
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import TinyNet
+from toys import HERBS, SIZE, TinyNet, encoded, fill, herb_photo, picture, refusal
 
-from herbdemo.checkpoint import Preprocessing, load_checkpoint, save_checkpoint
-from herbdemo.dataset import train_and_val
+from herbdemo.calibrate import familiar_directions, feature_statistics
+from herbdemo.checkpoint import Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.dataset import scan, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import Features, extract
+from herbdemo.evaluate import extract
+from herbdemo.events import Event
 from herbdemo.network import HerbNet
-from herbdemo.registry import Registry
-from herbdemo.train import (
-    Event,
-    Recipe,
-    fit,
-    fit_head,
-    freeze_batchnorm,
-    herbs_of,
-    schedule,
-    start_network,
-    train,
-    update_average,
-)
+from herbdemo.photo import open_photo
+from herbdemo.recipe import Recipe
+from herbdemo.recognise import Recogniser
+from herbdemo.start import Start
+from herbdemo.train import epochs_in_vain, fit, herbs_of, train, work_after
 
 TINY = Preprocessing(size=32)
 RECIPE = Recipe(epochs=2, batch=8, sizes=((0.0, 32),))
@@ -59,8 +59,7 @@ def run(photos: Path, folder: Path, recipe: Recipe = RECIPE, **options):
         photos,
         name="toy",
         run=folder,
-        network=start(),
-        preprocessing=TINY,
+        start=Start(start(), TINY),
         recipe=recipe,
         say=events.append,
         **options,
@@ -90,7 +89,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_numbers(whole, photos,
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(photos, name="toy", run=tmp_path / "cut", network=start(), preprocessing=TINY,
+        train(photos, name="toy", run=tmp_path / "cut", start=Start(start(), TINY),
               recipe=RECIPE, say=die_after_one_epoch)  # fmt: skip
     resumed, later = run(photos, tmp_path / "cut", resume=True)
 
@@ -109,7 +108,8 @@ def test_a_trained_model_is_complete_and_survives_the_disk(whole, tmp_path):
     assert checkpoint.temperature > 0
     assert set(checkpoint.thresholds) == {"certain", "unknown"}
     assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
-    assert [event.kind for event in events] == ["start", "head", "epoch", "epoch"]
+    kinds = ["start", "features", "head", "epoch", "epoch", "finish"]
+    assert [event.kind for event in events] == kinds
     assert all(json.loads(event.line())["kind"] == event.kind for event in events)
 
     save_checkpoint(checkpoint, tmp_path / "toy")
@@ -129,7 +129,7 @@ def test_other_herbs_cannot_resume_a_run(photos, tmp_path):
             (other / herb / source.name).write_bytes(source.read_bytes())
     with pytest.raises(HerbError) as caught:
         run(other, tmp_path / "run", resume=True)
-    assert caught.value.hint == "resume-other-herbs"
+    assert caught.value.hint == "resume-other-training"
 
 
 @pytest.mark.parametrize(("herbs", "hint"), [(["金银花"], "too-few-herbs"), ([], "folder-empty")])
@@ -142,56 +142,6 @@ def test_too_little_to_train_on_is_refused(photos, tmp_path, herbs, hint):
     with pytest.raises(HerbError) as caught:
         run(tmp_path / "photos", tmp_path / "run")
     assert caught.value.hint == hint
-
-
-def test_the_schedule_warms_up_then_falls_to_zero():
-    values = [schedule(i / 100, warmup=0.1) for i in range(101)]
-    assert values[0] < 0.05
-    assert max(values) == pytest.approx(1)
-    assert values.index(max(values)) == 10
-    assert values[-1] == pytest.approx(0)
-    assert values[10:] == sorted(values[10:], reverse=True)
-
-
-def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scale():
-    network = start().train()
-    freeze_batchnorm(network)
-    before = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
-    network(torch.rand(2, 3, 32, 32)).sum().backward()
-    assert all(torch.equal(v, network.state_dict()[k]) for k, v in before.items())
-    assert network.layer4[0].bn1.weight.grad is not None
-
-
-def test_the_average_is_an_exponential_one():
-    a, b = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    torch.nn.init.zeros_(a.weight)
-    torch.nn.init.ones_(b.weight)
-    for _ in range(3):
-        update_average(a, b, decay=0.5)
-    assert a.weight.item() == pytest.approx(1 - 0.5**3)
-
-
-def test_a_head_fits_separable_features_with_each_herb_weighing_the_same():
-    torch.manual_seed(0)
-    labels = torch.tensor([0] * 200 + [1] * 10)
-    pooled = torch.randn(210, 2048) * 0.1
-    pooled[labels == 1, :5] += 2
-    head = torch.nn.Linear(2048, 2)
-    fit_head(head, Features(pooled.numpy(), labels.numpy()), smoothing=0.1)
-    assert (head(pooled).argmax(1) == labels).all()
-
-
-def test_a_training_starts_from_a_file_a_model_or_from_scratch(toy_model, tmp_path):
-    registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")
-    saved = save_checkpoint(toy_model, registry.new_folder("toy"))
-    x = torch.rand(1, 3, 32, 32)
-    again = TorchEngine(start_network("toy", registry)).features(x)
-    assert (again == TorchEngine(saved.network).features(x)).all()
-    assert start_network("scratch", registry).fc.out_features == 1000
-    for init, hint in (("nowhere.safetensors", "init-file"), ("nobody", "model-missing")):
-        with pytest.raises(HerbError) as caught:
-            start_network(init, registry)
-        assert caught.value.hint == hint
 
 
 def tiny() -> TinyNet:
@@ -222,9 +172,12 @@ def test_a_teacher_outvotes_the_labels_by_its_share(photos, tmp_path):
         seen.append(x.shape)
         return torch.tensor([[1.0, 0.0]]).repeat(len(x), 1)
 
+    # Kept is what is best on val: here, always to answer the first.
+    first = [sample for sample in val if sample.herb == herbs_of(samples)[0]]
+
     def answers(share: float) -> torch.Tensor:
         recipe = replace(RECIPE, epochs=4, rate=0.05, distil=share, average=0.5)
-        state, _ = fit(tiny(), samples, val, run=tmp_path / str(share), preprocessing=TINY,
+        state, _ = fit(tiny(), samples, first, run=tmp_path / str(share), preprocessing=TINY,
                        recipe=recipe, teacher=never_the_second)  # fmt: skip
         network = tiny()
         network.load_state_dict(state)
@@ -233,3 +186,138 @@ def test_a_teacher_outvotes_the_labels_by_its_share(photos, tmp_path):
 
     assert answers(0.9).mean() > 0.7 > answers(0.0).mean()
     assert set(seen) == {(8, 3, 32, 32)}  # the very batch that the network gets
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "vain"),
+    [([0.9], 0), ([0.9, 0.5], 0), ([0.9, 0.5, 0.6], 0), ([0.9, 0.6, 0.6, 0.5], 2)],
+)
+def test_epochs_in_vain_are_counted_from_the_best_one_on_without_the_head(accuracy, vain):
+    assert epochs_in_vain([{"val_macro_top1": value} for value in accuracy]) == vain
+
+
+def test_a_training_without_progress_ends_early_and_keeps_the_head(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    stuck = replace(RECIPE, epochs=20, rate=0.0, patience=2)
+    state, history = fit(tiny(), samples, val, run=tmp_path, preprocessing=TINY, recipe=stuck)
+    assert [figures["epoch"] for figures in history] == [0, 1, 2, 3]
+    assert torch.equal(state["last.weight"], tiny().last.weight)
+
+
+def test_a_stopped_training_keeps_the_best_so_far_and_can_go_on(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    recipe, asked = replace(RECIPE, epochs=3), []
+
+    def go(run: Path, *, resume: bool = False, stop=lambda: False):
+        return fit(tiny(), samples, val, run=run, preprocessing=TINY, recipe=recipe, resume=resume,
+                   stop=stop)  # fmt: skip
+
+    def at_the_second_step_of_epoch_2() -> bool:
+        asked.append(1)
+        return len(asked) == 6  # features, two steps, val, two steps
+
+    _, history = go(tmp_path / "a", stop=at_the_second_step_of_epoch_2)
+    assert [figures["epoch"] for figures in history] == [0, 1]
+    resumed, uncut = go(tmp_path / "a", resume=True), go(tmp_path / "b")
+    assert [h["val_loss"] for h in resumed[1]] == [h["val_loss"] for h in uncut[1]]
+    assert all(torch.equal(value, uncut[0][name]) for name, value in resumed[0].items())
+
+
+def test_a_training_stopped_before_it_has_a_head_says_so(photos, tmp_path):
+    error = refusal(run, photos, tmp_path, stop=lambda: True)
+    assert error.hint == "stopped-early"
+
+
+def test_a_stopped_training_is_finished_with_few_photos(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("herbdemo.train.HURRIED", 3)
+    told = []
+    checkpoint = train(photos, name="toy", run=tmp_path, start=Start(start(), TINY), recipe=RECIPE,
+                       say=told.append, stop=lambda: told[-1].kind == "head")  # fmt: skip
+    assert checkpoint.card["stopped"] is True
+    assert checkpoint.card["data"] == {"train": 6, "val": 4}
+    assert [h["epoch"] for h in checkpoint.card["training"]["history"]] == [0]
+
+
+def test_a_training_told_when_it_will_be_done_is_told_every_ten_steps(photos, tmp_path):
+    samples, val = train_and_val(photos, seed=0)
+    events: list[Event] = []
+    fit(tiny(), samples, val, run=tmp_path, preprocessing=TINY, say=events.append,
+        recipe=replace(RECIPE, epochs=13, batch=12))  # fmt: skip
+    steps = [event.values for event in events if event.kind == "step"]
+    assert [values["step"] for values in steps] == [10]
+    assert steps[0]["steps"] == 13
+    assert 0 < steps[0]["seconds_left"] < 60
+    assert work_after(replace(RECIPE, epochs=3), 2, 2) == 3 * 32**2  # of six steps
+
+
+def test_a_zip_is_trained_on_as_its_folder_is(photos, tmp_path, monkeypatch):
+    @contextmanager
+    def unpacked(path: Path) -> Iterator[Path]:
+        assert path == tmp_path / "photos.ZIP"
+        yield photos
+
+    monkeypatch.setitem(sys.modules, "herbdemo.intake", SimpleNamespace(unpacked=unpacked))
+    checkpoint, _ = run(tmp_path / "photos.ZIP", tmp_path, replace(RECIPE, epochs=0))
+    assert checkpoint.herbs == ("枸杞子", "金银花")
+
+
+@pytest.fixture(scope="module")
+def knowing(toy, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """The toy model with all that a trained one keeps of its herbs."""
+    folder = tmp_path_factory.mktemp("known")
+    for herb in HERBS:
+        fill(folder, herb, range(20, 32))
+    samples = scan(folder)
+    features = extract(TorchEngine(toy.network), samples, HERBS, toy.preprocessing)
+    kept = {"val": torch.from_numpy(features.pooled[::4]).half(),
+            "val_labels": torch.from_numpy(features.labels[::4])}  # fmt: skip
+    statistics = {
+        **feature_statistics(features, len(HERBS)),
+        **familiar_directions(features),
+        **kept,
+    }
+    return replace(toy, statistics=statistics)
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_a_model_learns_a_herb_and_forgets_none(knowing, tmp_path, epochs):
+    fill(tmp_path / "photos", HERBS[0], range(40, 52))
+    for seed in range(14):
+        (tmp_path / "photos" / "黑白").mkdir(parents=True, exist_ok=True)
+        picture(((20, 20, 20), (240, 240, 240)), seed).save(
+            tmp_path / "photos/黑白" / f"{seed}.png"
+        )
+    model = replace(knowing, network=copy.deepcopy(knowing.network))
+    # The features of a random network tell little apart; held near, they still do.
+    recipe = Recipe(epochs=epochs, batch=8, depth=2, sizes=((0.0, SIZE),))
+    checkpoint = train(
+        tmp_path / "photos",
+        name="more",
+        run=tmp_path / "run",
+        start=Start(model.network, model.preprocessing, model, model.id),
+        recipe=recipe,
+    )
+    assert checkpoint.herbs == (*HERBS, "黑白")
+    assert checkpoint.card["parent"] == "toy"
+    assert checkpoint.card["old_herbs"] == {
+        herb: "photos" if herb == HERBS[0] else "replay" for herb in HERBS
+    }
+    count = checkpoint.statistics["count"].tolist()
+    assert count[1:7] == [12] * 6  # as the model knew them
+    assert count[0] == 10  # measured again: of twelve photos two are for val
+    assert checkpoint.card["metrics"]["val"]["photos"] == 2 + 2 + 6 * 3
+
+    recogniser = Recogniser(checkpoint)
+    photos = [(herb, herb_photo(herb, seed)) for herb in HERBS for seed in range(60, 64)]
+    photos += [("黑白", open_photo(encoded(picture(((20, 20, 20), (240, 240, 240)), s))))
+               for s in range(60, 64)]  # fmt: skip
+    answers = recogniser.recognise([photo for _, photo in photos])
+    right = [a.candidates[0].herb.zh == herb for a, (herb, _) in zip(answers, photos, strict=True)]
+    assert all(right[-4:])
+    assert np.mean(right) > 0.9
+
+
+def test_herbs_are_not_forgotten_silently(toy_model, photos, tmp_path):
+    start = Start(toy_model.network, toy_model.preprocessing, toy_model)  # kept no second moment
+    error = refusal(train, photos, name="x", run=tmp_path, start=start, recipe=RECIPE)
+    assert error.hint == "no-statistics"

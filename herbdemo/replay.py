@@ -1,0 +1,148 @@
+"""Not forgetting: what a model remembers of herbs whose photos are not at hand.
+
+A checkpoint keeps of each herb the number and the mean of its photos' features, and of all herbs
+together their covariance. That is a Gaussian per herb, and features drawn from it teach the new
+head what the old one knew (Zhu et al. 2021, "Prototype augmentation and self-supervision for
+incremental learning"). It stays true as long as the network gives old herbs the features it used
+to; so the new network is held near the old one on the photos at hand (Li & Hoiem 2016, "Learning
+without forgetting").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from herbdemo.checkpoint import Checkpoint
+from herbdemo.discriminant import covariance, moments, shrunk
+from herbdemo.errors import HerbError
+from herbdemo.evaluate import Features
+
+REHEARSED = 100  # features per herb that the head is fitted on
+MOST_REHEARSED = 20_000  # of all herbs together: 164 MB
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is known of `replayed`, the herbs of a model that have no photos at hand.
+
+    Attributes:
+        herbs: of the model, in the order of its head.
+        replayed: positions in `herbs` (R,), at least one.
+        mean (R, D), factor (D, D): x = mean + factor · z, z standard normal, are features of each.
+        scatter: mean squared distance of a photo's features from their herb's mean.
+        statistics: the part of the model's statistics that is theirs, see `calibrate.finish`.
+        held_out: features of the model's own validation photos of them, where it kept any.
+    """
+
+    herbs: tuple[str, ...]
+    replayed: np.ndarray
+    mean: np.ndarray
+    factor: np.ndarray
+    scatter: float
+    statistics: dict[str, Tensor]
+    held_out: Features
+
+    def draw(self, positions: np.ndarray, rng: np.random.Generator) -> Features:
+        """One feature vector for each of `positions` in `replayed`, with its label."""
+        noise = rng.standard_normal((len(positions), len(self.factor)), np.float32)
+        drawn = self.mean[positions] + noise @ self.factor.T
+        return Features(np.maximum(drawn, 0), self.replayed[positions])  # features come after ReLU
+
+    def batch(self, size: int, rng: np.random.Generator) -> Features:
+        """`size` feature vectors of herbs drawn at random."""
+        return self.draw(rng.integers(len(self.replayed), size=size), rng)
+
+    def rehearsal(self, rng: np.random.Generator) -> Features:
+        """Equally many feature vectors of each herb, for the head that is fitted at once."""
+        each = max(1, min(REHEARSED, MOST_REHEARSED // len(self.replayed)))
+        return self.draw(np.repeat(np.arange(len(self.replayed)), each), rng)
+
+
+def remember(model: Checkpoint, present: set[str]) -> Memory | None:
+    """What `model` remembers of its herbs that are not in `present`; None where all are.
+
+    Raises:
+        HerbError: it kept too little of them.
+    """
+    replayed = np.array([k for k, herb in enumerate(model.herbs) if herb not in present])
+    if not len(replayed):
+        return None
+    known = model.statistics
+    if not {"count", "sum", "moment"} <= set(known) or (known["count"][replayed] == 0).any():
+        raise HerbError(
+            "这个模型没有保存各种药材的特征统计，没有照片的药材会被忘记。请把它们的照片也放进文件夹，"
+            "或用 --init imagenet 重新训练。",
+            "This model kept no statistics of its herbs, so those without photos would be "
+            "forgotten. Put their photos into the folder too, or train anew with --init imagenet.",
+            hint="no-statistics",
+        )
+    count, total, moment = moments(known)
+    spread = covariance(count, total, moment)
+    mean = total[replayed] / count[replayed, None]
+    mine = np.isin(np.arange(len(count)), replayed)
+    # Their photos' scatter around their means, with the covariance that all herbs share.
+    scatter = spread * max(0.0, count[mine].sum() - mine.sum())
+    upper = np.triu_indices(len(spread))
+    statistics = {
+        "count": torch.from_numpy(count * mine).float(),
+        "sum": torch.from_numpy(total * mine[:, None]).float(),
+        "moment": torch.from_numpy((scatter + total[mine].T @ mean)[upper]).float(),
+        **{key: known[key] for key in ("basis", "bank") if key in known},
+    }
+    held_out = Features(np.zeros((0, len(spread)), np.float32), np.zeros(0, np.int64))
+    if {"val", "val_labels"} <= set(known):
+        labels = known["val_labels"].numpy()
+        rows = np.isin(labels, replayed)
+        held_out = Features(known["val"].float().numpy()[rows], labels[rows])
+    return Memory(
+        herbs=model.herbs,
+        replayed=replayed,
+        mean=mean.astype(np.float32),
+        factor=np.linalg.cholesky(shrunk(spread)).astype(np.float32),
+        scatter=float(np.trace(spread)),
+        statistics=statistics,
+        held_out=held_out,
+    )
+
+
+def joined(photos: Features, memory: Features) -> Features:
+    """Features of photos and remembered ones, together."""
+    if not len(photos.labels):
+        return memory
+    return Features(
+        np.concatenate([photos.pooled, memory.pooled]),
+        np.concatenate([photos.labels, memory.labels]),
+        photos.failures,
+    )
+
+
+class Anchor(nn.Module):
+    """The old network, frozen: how far has the new one moved from it?"""
+
+    def __init__(self, network: nn.Module, memory: Memory) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        self.scatter = memory.scatter
+
+    def forward(self, x: Tensor, pooled: Tensor, logits: Tensor) -> Tensor:
+        """Of each photo of `x` (N, 3, H, W), given the new features and logits: (N,).
+
+        The squared distance from the old features, in units of the scatter within a herb, and the
+        divergence from the old answer, among the old herbs.
+        """
+        with torch.no_grad():
+            old = self.network.features(x).mean((2, 3))
+            answer = self.network.fc(old).softmax(1)
+        moved = (pooled - old).square().sum(1) / self.scatter
+        among_old = logits[:, : answer.shape[1]].log_softmax(1)
+        return moved + functional.kl_div(among_old, answer, reduction="none").sum(1)
+
+
+def sources(model: Checkpoint | None, present: Sequence[str]) -> dict[str, str]:
+    """For each herb of `model`, what its place in the new model rests on: photos, or replay."""
+    at_hand = set(present)
+    return {h: "photos" if h in at_hand else "replay" for h in (model.herbs if model else ())}

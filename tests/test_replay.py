@@ -1,0 +1,129 @@
+"""Not forgetting: what is remembered of a herb is what its photos would have said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from toys import HERBS, TinyNet, herb_picture, refusal
+
+from herbdemo.calibrate import feature_statistics
+from herbdemo.checkpoint import Checkpoint, Preprocessing
+from herbdemo.discriminant import discriminant, moments
+from herbdemo.evaluate import Features
+from herbdemo.replay import Anchor, joined, remember, sources
+
+D = 12
+
+
+@pytest.fixture(scope="module")
+def photos() -> Features:
+    """Features of four herbs, 400 photos each; hardly any below zero."""
+    rng = np.random.default_rng(0)
+    means, mix = rng.uniform(4, 8, (4, D)), rng.normal(size=(D, D)) / 4
+    labels = np.repeat(np.arange(4), 400)
+    pooled = means[labels] + rng.normal(size=(1600, D)) @ mix
+    return Features(pooled.astype(np.float32), labels)
+
+
+@pytest.fixture(scope="module")
+def model(photos: Features) -> Checkpoint:
+    """The model of these four herbs, without a network."""
+    kept = {"val": torch.from_numpy(photos.pooled[::10]).half(),
+            "val_labels": torch.from_numpy(photos.labels[::10])}  # fmt: skip
+    return Checkpoint("m", None, HERBS[:4], Preprocessing(),
+                      statistics={**feature_statistics(photos, 4), **kept})  # fmt: skip
+
+
+def some(photos: Features, herbs: list[int]) -> Features:
+    rows = np.isin(photos.labels, herbs)
+    return Features(photos.pooled[rows], photos.labels[rows])
+
+
+def test_drawn_features_have_the_mean_and_the_scatter_of_the_photos(model, photos):
+    memory = remember(model, {HERBS[0], HERBS[2], "another"})
+    assert memory.replayed.tolist() == [1, 3]
+    drawn = memory.batch(20_000, np.random.default_rng(0))
+    assert set(drawn.labels) == {1, 3}
+    for herb in (1, 3):
+        mine, theirs = (f.pooled[f.labels == herb] for f in (drawn, photos))
+        assert mine.mean(0) == pytest.approx(theirs.mean(0), abs=0.05)
+        assert np.cov(mine.T) == pytest.approx(np.cov(theirs.T), abs=0.15)
+    assert memory.rehearsal(np.random.default_rng(0)).labels.tolist() == [1] * 100 + [3] * 100
+    again = memory.batch(20_000, np.random.default_rng(0))
+    assert np.array_equal(again.pooled, drawn.pooled)
+
+
+def test_no_feature_is_negative_since_none_is_after_relu(model):
+    far = replace(model, statistics={**model.statistics, "sum": model.statistics["sum"] * 0.1})
+    assert remember(far, set()).batch(500, np.random.default_rng(0)).pooled.min() == 0
+
+
+def test_remembered_sums_and_those_of_photos_make_the_same_head_as_all_photos(model, photos):
+    memory, seen = (
+        remember(model, {HERBS[0], HERBS[1]}),
+        feature_statistics(some(photos, [0, 1]), 4),
+    )
+    sums = {key: memory.statistics[key] + seen[key] for key in ("count", "sum", "moment")}
+    for a, b in zip(moments(sums)[:2], moments(model.statistics)[:2], strict=True):
+        assert a == pytest.approx(b, rel=1e-5)
+    weight, bias = discriminant(*moments(sums))
+    whole_weight, whole_bias = discriminant(*moments(model.statistics))
+    # Not equal: the covariance of half the photos stands in for that of the others.
+    assert np.corrcoef(weight.ravel(), whole_weight.ravel())[0, 1] > 0.999
+    answers = [(photos.pooled @ w.T + b).argmax(1) for w, b in ((weight, bias),
+                                                                (whole_weight, whole_bias))]  # fmt: skip
+    assert (answers[0] == answers[1]).mean() > 0.995
+
+
+def test_all_herbs_remembered_are_the_statistics_as_they_were(model):
+    memory = remember(model, set())
+    for key in ("count", "sum", "moment"):
+        torch.testing.assert_close(memory.statistics[key], model.statistics[key], rtol=1e-5, atol=1)
+
+
+def test_the_held_out_photos_of_remembered_herbs_are_handed_on(model, photos):
+    held_out = remember(model, {HERBS[0]}).held_out
+    assert set(held_out.labels) == {1, 2, 3}
+    assert held_out.pooled == pytest.approx(some(photos, [1, 2, 3]).pooled[::10], rel=1e-2)
+    without = {k: v for k, v in model.statistics.items() if not k.startswith("val")}
+    assert remember(replace(model, statistics=without), set()).held_out.pooled.shape == (0, D)
+
+
+def test_nothing_is_remembered_of_herbs_with_photos(model):
+    assert remember(model, set(HERBS)) is None
+    assert sources(model, [HERBS[1], "另一种"]) == {
+        HERBS[0]: "replay", HERBS[1]: "photos", HERBS[2]: "replay", HERBS[3]: "replay"
+    }  # fmt: skip
+    assert sources(None, HERBS) == {}
+
+
+@pytest.mark.parametrize("kept", [(), ("count", "sum")])
+def test_a_model_that_kept_too_little_is_refused_unless_all_photos_are_there(model, kept):
+    poor = replace(model, statistics={key: model.statistics[key] for key in kept})
+    assert refusal(remember, poor, {HERBS[0]}).hint == "no-statistics"
+    assert remember(poor, set(HERBS)) is None
+
+
+def test_features_are_joined_in_order(photos):
+    both = joined(some(photos, [0]), some(photos, [3]))
+    assert both.labels.tolist() == [0] * 400 + [3] * 400
+    nothing = Features(np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
+    assert joined(nothing, photos) is photos
+
+
+def test_an_anchor_holds_where_it_stands_and_pulls_back_what_moved(model):
+    torch.manual_seed(0)
+    network = TinyNet(4)
+    anchor = Anchor(network, remember(model, set()))
+    x = torch.stack([Preprocessing(size=32).tensor(herb_picture(h, 0)) for h in HERBS[:3]])
+    with torch.no_grad():
+        old = network.features(x).mean((2, 3))
+        logits = torch.cat([network.fc(old), torch.full((3, 1), 2.0)], 1)  # and a new herb
+    assert anchor(x, old, logits) == pytest.approx(torch.zeros(3), abs=1e-6)
+    moved = (old + 0.1).requires_grad_(True)
+    pull = anchor(x, moved, logits)
+    assert pull.tolist() == pytest.approx([16 * 0.01 / anchor.scatter] * 3, rel=1e-3)
+    pull.sum().backward()
+    assert (moved.grad > 0).all()
+    assert (anchor(x, old, logits.flip(1)) > 0.01).all()

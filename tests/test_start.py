@@ -1,0 +1,50 @@
+"""Where a training starts, and that what cannot be a start is refused with a sentence."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from toys import model_copy
+
+from herbdemo.engine import TorchEngine
+from herbdemo.errors import HerbError
+from herbdemo.registry import Registry
+from herbdemo.start import start_from
+
+
+@pytest.fixture
+def registry(toy_folder, tmp_path) -> Registry:
+    """A registry whose models are the toy, in use, and another."""
+    registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")
+    for name in ("other", "toy"):
+        model_copy(toy_folder, registry.new_folder(name))
+    registry.activate("toy")
+    return registry
+
+
+def test_a_training_starts_from_a_model_with_all_it_knows(registry, toy_model):
+    x = torch.rand(1, 3, 32, 32)
+    for init, name in (("toy", "toy"), ("other", "other"), ("active", "toy")):
+        start = start_from(init, registry)
+        assert start.name == start.model.id == name
+        assert start.preprocessing == toy_model.preprocessing
+        again = TorchEngine(start.network).features(x)
+        assert (again == TorchEngine(toy_model.network).features(x)).all()
+
+
+def test_a_training_starts_from_a_file_or_from_nothing(registry, toy_model, tmp_path):
+    file = tmp_path / "weights.safetensors"
+    save_file({k: v.contiguous() for k, v in toy_model.network.state_dict().items()}, file)
+    start = start_from(str(file), registry)
+    assert torch.equal(start.network.conv1.weight, toy_model.network.conv1.weight)
+    assert (start.model, start.name) == (None, "weights.safetensors")
+    assert start_from("scratch", registry).network.fc.out_features == 1000
+
+
+@pytest.mark.parametrize(
+    ("init", "hint"),
+    [("nowhere.safetensors", "init-file"), ("nobody", "model-missing"), ("../x", "model-missing")],
+)
+def test_what_cannot_be_a_start_is_refused(registry, init, hint):
+    with pytest.raises(HerbError) as caught:
+        start_from(init, registry)
+    assert caught.value.hint == hint
