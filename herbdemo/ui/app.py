@@ -7,7 +7,7 @@ import gradio as gr
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
-from herbdemo.ui import api, gate, identify, learn, models, names, sandbox, texts, texts_learn
+from herbdemo.ui import api, desk, gate, identify, learn, models, names, sandbox, texts, texts_learn
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
@@ -49,9 +49,15 @@ def _forget(request: gr.Request) -> None:
     sandbox.drop(str(request.session_hash))
 
 
+def prepare() -> None:
+    """What the server does beside the page: load the model, and end its job when it ends itself."""
+    wake()
+    desk.jobs().end_with_this_process()
+
+
 def serve(*, host: str, port: int, share: bool = False) -> None:
     """Serve the app until it is interrupted, and load the model meanwhile."""
-    wake()
+    prepare()
     build().launch(server_name=host, server_port=port, share=share, **launch_options())
 
 

@@ -155,10 +155,9 @@ def begin(wanted: dict[str, str], who: str) -> None:
     kind, options = "extend", {}
     if wanted.get("mode") == "properly":
         kind = "train"
-        start = wanted.get("init") if wanted.get("init") in t.INITS else "active"
         options = {
             "preset": wanted["preset"] if wanted.get("preset") in t.PRESETS else "standard",
-            "init": registry().active_id() if start == "active" else start,
+            "init": wanted["init"] if wanted.get("init") in t.INITS else "active",
         }
         if wanted.get("epochs", "").isdecimal():
             options["epochs"] = str(max(1, min(int(wanted["epochs"]), 500)))

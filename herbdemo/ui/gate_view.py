@@ -24,7 +24,7 @@ def gate_html(who: gate.Visitor, *, new_pass: str | None = None) -> str:
     if new_pass is not None:
         return f'<span hidden data-pass="{html.escape(new_pass)}"></span>'
     if not gate.restricted():
-        return ""
+        return "<span hidden></span>"  # not "": the page shows that it waits until something comes
     if who.owner:
         leave = button(t.LEAVE, "leave", kind="quiet") if gate.has_password() else ""
         return f'<p class="signed-in">{t.SIGNED_IN.html} {leave}</p>'

@@ -72,10 +72,7 @@ def _finding(finding: Mapping[str, Any], folder: Path) -> str:
     level = finding["level"]
     files = list(finding["files"])
     count = int(finding.get("count") or len(files))
-    thumbs = "".join(
-        f'<li title="{html.escape(file)}">{thumb(_inside(folder, file), alt=file)}</li>'
-        for file in files[:MOST_THUMBS]
-    )
+    thumbs = "".join(_photo(_inside(folder, file), file) for file in files[:MOST_THUMBS])
     if count > MOST_THUMBS and files:
         thumbs += f'<li class="more">{t.MORE_FILES.format(count - MOST_THUMBS).html}</li>'
     sentence = Text(finding["zh"], finding["en"])
@@ -86,9 +83,17 @@ def _finding(finding: Mapping[str, Any], folder: Path) -> str:
     )
 
 
-def _inside(folder: Path, file: str) -> Path:
+def _photo(path: Path | None, file: str) -> str:
+    """A photo of the batch; the name alone of a file that was set aside."""
+    name = html.escape(file)
+    if path is None:
+        return f'<li class="file">{name}</li>'
+    return f'<li title="{name}">{thumb(path, alt=file)}</li>'
+
+
+def _inside(folder: Path, file: str) -> Path | None:
     path = folder / file
-    return path if path.resolve().is_relative_to(folder.resolve()) else folder
+    return path if path.resolve().is_relative_to(folder.resolve()) and path.is_file() else None
 
 
 def _decide(report: Mapping[str, Any], findings: list[Mapping[str, Any]], batch: str) -> str:
