@@ -252,6 +252,7 @@ MEASURED_BY = {
     ),
     "test": Text("单独的测试照片", "separate test photos"),
     "val": Text("验证照片", "validation photos"),
+    "photos": Text("同样的照片，新老模型各看一遍", "the same photos through both models"),
     "replay": Text("由存下的特征统计重现", "replayed from stored feature statistics"),
 }
 PER_HERB = Text("每种药材", "Herb by herb")
