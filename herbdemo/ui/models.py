@@ -93,12 +93,13 @@ class Models:
 
     def download(self, data: dict[str, str], who: Visitor) -> Change:
         """A model as a zip, made where Gradio serves files from, and saved by the browser."""
+        from herbdemo.portable import export_zip
         from herbdemo.registry import check_id
 
         model = check_id(data.get("model", ""))
         file = Path(self.file.GRADIO_CACHE) / secrets.token_hex(16) / f"{model}.zip"
         file.parent.mkdir(parents=True)
-        desk.registry().export(model, file)
+        export_zip(desk.registry(), model, file)
         return {self.file: str(file), self.notice: saving_html("#models-file")}
 
     def ask_publish(self, data: dict[str, str], who: Visitor) -> Change:
@@ -107,16 +108,20 @@ class Models:
 
     def publish(self, data: dict[str, str], who: Visitor) -> Change:
         """Publish a model to the Hub, with the visitor's own token or the environment's."""
+        from herbdemo.hub import publish
+
         repo = data.get("repo", "").strip()
-        desk.registry().publish(data.get("model", ""), repo, token=who.token)
+        publish(desk.registry(), data.get("model", ""), repo, token=who.token)
         return self._done(t.PUBLISHED.format(repo))
 
     def take(self, parts: list[str], data: dict[str, str], who: Visitor) -> Change:
         """Import the zip of a model."""
         if not parts:
             raise HerbError(*t.NOT_A_ZIP, hint="no-zip")
+        from herbdemo.portable import import_zip
+
         with joined(parts) as file:
-            model = desk.registry().import_zip(file)
+            model = import_zip(desk.registry(), file)
         return self._done(t.IMPORTED.format(model))
 
     def _done(self, said: Text) -> Change:
