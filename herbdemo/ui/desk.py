@@ -48,15 +48,15 @@ def taken(take: Take) -> Iterator[str]:
     yield from _reported(batch)
 
 
-def waiting() -> str:
-    """The report of the newest batch that waits for a decision; "" without one."""
+def waiting() -> Iterator[str]:
+    """The report of the newest batch that waits for a decision; "" without one.
+
+    It is made again when the server was started anew in between.
+    """
     from herbdemo.intake import open_batch, waiting
 
-    for batch_id in waiting():
-        if batch_id in _reports:
-            batch = open_batch(batch_id)
-            return report_html(_reports[batch_id], batch=batch_id, folder=batch.folder)
-    return ""
+    newest = next(iter(waiting()), None)
+    yield from _reported(open_batch(newest)) if newest else [""]
 
 
 _reports: dict[str, dict[str, Any]] = {}  # of batches that wait, by id
@@ -65,14 +65,14 @@ _reports: dict[str, dict[str, Any]] = {}  # of batches that wait, by id
 def _reported(batch: "Batch") -> Iterator[str]:
     from herbdemo.preflight import check_batch
 
-    checkpoint = served.recogniser().checkpoint
-    for step in _followed(
-        lambda progress: check_batch(batch, checkpoint=checkpoint, progress=progress)
-    ):
-        if isinstance(step, tuple):
-            yield checking_html(*step)
-        else:
-            _reports[batch.id] = step.to_dict()
+    if batch.id not in _reports:
+        checkpoint = served.recogniser().checkpoint
+        work = functools.partial(check_batch, batch, checkpoint=checkpoint)
+        for step in _followed(lambda progress: work(progress=progress)):
+            if isinstance(step, tuple):
+                yield checking_html(*step)
+            else:
+                _reports[batch.id] = step.to_dict()
     yield report_html(_reports[batch.id], batch=batch.id, folder=batch.folder)
 
 
@@ -92,6 +92,14 @@ def accepted(batch_id: str) -> Text:
     new = intake.accept(batch_id)
     _reports.pop(batch_id, None)
     return t.ACCEPTED_SOME.format(new, given - new) if given > new else t.ACCEPTED.format(new)
+
+
+def discard(batch_id: str) -> None:
+    """Delete a batch."""
+    from herbdemo import intake
+
+    intake.discard(batch_id)
+    _reports.pop(batch_id, None)
 
 
 def folders() -> str:

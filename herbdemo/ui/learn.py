@@ -106,10 +106,11 @@ class Learn:
         yield {
             self.gate: gate_html(who),
             self.folders: desk.folders(),
-            self.report: desk.waiting(),
             self.shelf: desk.shelf(),
             self.start: desk.start(),
         }
+        for html in desk.waiting():
+            yield {self.report: html}
 
     def enter(self, data: dict[str, str], who: Visitor) -> Change:
         """Let in who knows the password; the browser keeps the pass and asks to be shown again."""
@@ -165,28 +166,30 @@ class Learn:
         try:
             for html in desk.taken(take):
                 yield {self.report: html}
-        except BaseException:
-            yield {self.report: desk.waiting()}
+        except Exception:
+            for html in desk.waiting():  # an earlier batch may be there
+                yield {self.report: html}
             raise
 
     # The report
 
-    def accept(self, data: dict[str, str], who: Visitor) -> Change:
-        """Move the batch into the library."""
+    def accept(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
+        """Move the batch into the library, and show another one that waits."""
         said = desk.accepted(data.get("batch", ""))
-        return {
-            self.report: "",
+        yield {
             self.shelf: desk.shelf(),
             self.start: desk.start(),
             self.notice: notice_html(said),
         }
+        for html in desk.waiting():
+            yield {self.report: html}
 
-    def discard(self, data: dict[str, str], who: Visitor) -> Change:
-        """Delete the batch."""
-        from herbdemo import intake
-
-        intake.discard(data.get("batch", ""))
-        return {self.report: desk.waiting(), self.notice: notice_html(t.DISCARDED)}
+    def discard(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
+        """Delete the batch, and show another one that waits."""
+        desk.discard(data.get("batch", ""))
+        yield {self.notice: notice_html(t.DISCARDED)}
+        for html in desk.waiting():
+            yield {self.report: html}
 
     # The library
 
