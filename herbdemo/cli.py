@@ -1,4 +1,4 @@
-"""python -m herbdemo: recognise, evaluate, train, models, serve.
+"""python -m herbdemo: recognise, evaluate, check, train, models, serve.
 
 With --json the last line of standard output is one JSON object and nothing else is on that
 stream; progress goes to standard error. Exit 0: done. 1: a HerbError, its sentence on standard
@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from herbdemo.errors import HerbError, shortage
 from herbdemo.events import Event
@@ -139,6 +140,33 @@ def evaluate(
     out.print(table)
     worst = sorted(report["per_herb"].items(), key=lambda item: item[1]["top1"])[:5]
     out.print("weakest: " + ", ".join(f"{h} {v['top1']:.0%} of {v['n']}" for h, v in worst))
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="Class folders of photos.")],
+    json_: Json = False,
+    model: Model = None,
+) -> None:
+    """Report what is wrong with photos before anything is trained on them.
+
+    Exit status 1 where the report holds an error, which would stop a training.
+    """
+    from herbdemo.dataset import scan
+    from herbdemo.intake import class_folders, loose_photos
+    from herbdemo.preflight import check as run
+
+    with class_folders(source) as folder, _progress("check") as advance:
+        report = run(scan(folder), root=folder, checkpoint=_registry().load(model),
+                     refused=loose_photos(folder), progress=advance)  # fmt: skip
+    if json_:
+        _print_json(report.to_dict())
+    else:
+        _print_findings(report.to_dict())
+    if errors := [finding for finding in report.findings if finding.level == "error"]:
+        for finding in errors:
+            err.print(f"{finding.zh} {finding.en}", markup=False, highlight=False)
+        sys.exit(1)
 
 
 @app.command()
@@ -317,6 +345,22 @@ def _print_answer(answer: dict[str, Any]) -> None:
     for c in answer["candidates"]:
         names = " · ".join(name for name in (c["zh"], c["pinyin"], c["latin"], c["en"]) if name)
         out.print(f"  {c['probability']:6.1%}  {names}", markup=False, highlight=False)
+
+
+def _print_findings(report: dict[str, Any]) -> None:
+    table = Table(title=f"{report['photos']} photos, {len(report['herbs'])} herbs")
+    for column in ("", "herb", "finding", "files"):
+        table.add_column(column, overflow="fold")
+    for f in report["findings"]:
+        more = f["count"] - 3
+        files = ", ".join(f["files"][:3]) + (f", and {more} more" if more > 0 else "")
+        table.add_row(f["level"], Text(f["herb"]), Text(f["en"]), Text(files))
+    out.print(table)
+    new = set(report["new_herbs"])
+    for name, herbs in (("new", new), ("known", report["herbs"].keys() - new)):
+        if herbs:
+            counts = ", ".join(f"{h} {n}" for h, n in report["herbs"].items() if h in herbs)
+            out.print(f"{name}: {counts}", markup=False, highlight=False)
 
 
 def _print_json(value: dict[str, Any]) -> None:
