@@ -177,6 +177,7 @@ class Learn:
         """Move the batch into the library, and show another one that waits."""
         said = desk.accepted(data.get("batch", ""))
         yield {
+            self.report: "",
             self.shelf: desk.shelf(),
             self.start: desk.start(),
             self.notice: notice_html(said),
@@ -187,7 +188,7 @@ class Learn:
     def discard(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
         """Delete the batch, and show another one that waits."""
         desk.discard(data.get("batch", ""))
-        yield {self.notice: notice_html(t.DISCARDED)}
+        yield {self.report: "", self.notice: notice_html(t.DISCARDED)}
         for html in desk.waiting():
             yield {self.report: html}
 

@@ -84,7 +84,8 @@ def _facts(row: Row) -> str:
 
 
 def _herbs(card: Mapping[str, Any]) -> str:
-    learned = card.get("learned") or ()
+    judged = (card.get("proof") or {}).get("per_herb") or {}
+    learned = {herb for herb, row in judged.items() if row.get("before") is None}
     chips = "".join(
         f'<li lang="zh-CN" title="{html.escape(herb_named(herb).en)}">{html.escape(herb)}'
         f"{f'<em>{t.REPORT_NEW.html}</em>' if herb in learned else ''}</li>"
