@@ -11,8 +11,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 # Of Python's audit events: each comes just before the system is asked to change something.
 TOUCHES = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "tempfile.mkstemp",
@@ -29,6 +32,10 @@ class Victims:
     def __init__(self, *modules: str) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(modules))
+        # Older Pythons import them with the environment's path, not with this process's.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+            forkserver.ensure_running()
 
     def kill_after(self, seconds: float, work: Callable[..., None], *arguments: Any) -> bool:
         """Run `work` and kill it `seconds` after it began; whether it was still at it."""
