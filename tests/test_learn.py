@@ -9,7 +9,7 @@ from PIL import Image
 from herbdemo.ui.curves import Curve, Share, chart, confusion, whiskers
 from herbdemo.ui.models_view import Row, accuracy, models_html
 from herbdemo.ui.progress import job_html, progress
-from herbdemo.ui.proof_view import proof_html
+from herbdemo.ui.proof_view import plain_html, proof_html
 from herbdemo.ui.report import checking_html, folders_html, report_html
 from herbdemo.ui.shelf import shelf_html
 from herbdemo.ui.start_view import start_html
@@ -319,6 +319,15 @@ def test_a_proof_without_figures_is_shown_all_the_same():
     )
     assert "no photos to measure it with" in page
     assert 'data-act="use"' in page
+
+
+def test_a_model_that_was_not_compared_shows_its_own_figures():
+    metrics = {"val": {"top1": 0.97, "top1_interval": [0.95, 0.98], "photos": 564}}
+    page = plain_html("new", metrics, active=False)
+    assert "97.0%" in page
+    assert "not compared" in page
+    assert page.count("data-act") == 3
+    assert "data-act" not in plain_html("new", {}, active=True)
 
 
 def test_names_in_a_proof_are_escaped():

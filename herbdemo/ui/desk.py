@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from herbdemo.errors import HerbError
 from herbdemo.ui import model as served
 from herbdemo.ui import texts_learn as t
-from herbdemo.ui.proof_view import proof_html
+from herbdemo.ui.proof_view import plain_html, proof_html
 from herbdemo.ui.report import checking_html, folders_html, report_html
 from herbdemo.ui.shelf import shelf_html
 from herbdemo.ui.start_view import start_html
@@ -208,11 +208,12 @@ def proof_of(model_id: str, *, look: bool = True) -> Iterator[str]:
     except HerbError:
         yield ""  # it was thrown away
         return
+    active = models.active_id() == model_id
     proof = card.get("proof")
     if not proof:
-        yield ""
+        yield plain_html(model_id, card.get("metrics", {}), active=active, look=look)
         return
-    show = functools.partial(proof_html, model_id, proof, active=models.active_id() == model_id)
+    show = functools.partial(proof_html, model_id, proof, active=active)
     yield show(look=look)
     if pictures := _mistakes(model_id, card["sha256"]):
         yield show(pictures=pictures)
@@ -228,11 +229,14 @@ def _mistakes(model_id: str, sha256: str) -> list[tuple[str, str]]:
     from herbdemo.ui.pictures import data_url, map_size, map_url
 
     recogniser = Recogniser(registry().load(model_id))
-    root = Library().root
+    root = Library().root.resolve()
     pictures = []
     for mistake in recogniser.checkpoint.card["proof"]["mistakes"]:
         try:
-            answer = recogniser.recognise([open_photo(root / mistake["file"])])[0]
+            file = (root / mistake["file"]).resolve()
+            if not file.is_relative_to(root):  # a model that was imported may name anything
+                file = root / "nowhere"
+            answer = recogniser.recognise([open_photo(file)])[0]
             photo = shrunk(answer.photo.image, 360)
             heat = map_url(answer.heatmap(mistake["answer"]), map_size(photo.size))
             pictures.append((data_url(photo, "jpeg", quality=80), heat))

@@ -14,7 +14,6 @@ from herbdemo.ui import texts_learn as t
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.gate_view import gate_html, sandbox_html
 from herbdemo.ui.giver import Giver, joined, photos_and_zip
-from herbdemo.ui.model import QUEUE
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
 from herbdemo.ui.progress import job_html
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     pass
 
 log = logging.getLogger(__name__)
+QUEUE = {"concurrency_id": "learn", "concurrency_limit": 2}  # beside the answers, not before them
 DAY = 24 * 3600  # how long a job that has ended is still shown
 OPEN_TO_ALL = frozenset({"show", "enter", "leave", "changed", "photos", "empty"})
 
@@ -38,7 +38,7 @@ class Learn:
         self.notice = Piece(elem_id="learn-notice")
         self.gate = Piece(elem_id="gate", shows="show")
         if gate.has_oauth():
-            gr.LoginButton(elem_id="hub-login")
+            gr.LoginButton(t.HUB_LOGIN.zh, t.HUB_LOGOUT.zh, elem_id="hub-login")
         self.giver = Giver(photos_and_zip(), elem_id="giver")
         self.folders = Piece(elem_id="folders")
         self.report = Piece(elem_id="report")

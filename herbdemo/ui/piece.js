@@ -4,6 +4,7 @@ const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } cat
 const visible = () => element.offsetParent !== null && !document.hidden;
 
 function draw() {
+  const seen = piece.querySelector("[data-look]");
   piece.innerHTML = props.value ?? "";
   const login = piece.querySelector("[data-pass]"); // the owner came in, or went
   if (login) {
@@ -11,7 +12,7 @@ function draw() {
     document.dispatchEvent(new Event("herb:entered"));
   }
   const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
-  if (looked && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
   const saving = piece.querySelector("[data-click]");
   if (saving) setTimeout(() => document.querySelector(saving.dataset.click)?.click(), 300);
 }

@@ -41,6 +41,25 @@ def proof_html(
     )
 
 
+def plain_html(model: str, metrics: Mapping[str, Any], *, active: bool, look: bool = False) -> str:
+    """What takes the proof's place for a model that was not compared with another one.
+
+    Args:
+        metrics: `card["metrics"]` of the model.
+    """
+    rows = [
+        (t.ON_ALL, when, "after",
+         Share(found.get("top1"), found.get("top1_interval"), found.get("photos") or 0))
+        for split, when in (("val", t.ON_VAL), ("test", t.ON_TEST))
+        if (found := metrics.get(split))
+    ]  # fmt: skip
+    return (
+        f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
+        f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3><p>{t.NO_PROOF.html}</p></header>"
+        f"{whiskers(rows) if rows else ''}{_decide(model, active=active)}</section>"
+    )
+
+
 def _summary(proof: Proof) -> str:
     before, after = proof["before"].get("top1"), proof["after"].get("old_top1")
     if before is None or after is None:

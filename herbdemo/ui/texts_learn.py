@@ -34,6 +34,8 @@ GATE_OWNER_MORE = Text(
 )
 PASSWORD = Text("密码", "Password")
 ENTER = Text("登录", "Sign in")
+HUB_LOGIN = Text("用 Hugging Face 登录", "Sign in with Hugging Face")
+HUB_LOGOUT = Text("退出 Sign out ({})", "Sign out ({})")
 LEAVE = Text("退出", "Sign out")
 SIGNED_IN = Text("已作为主人登录。", "You are signed in as the owner.")
 OWNER_ONLY = Text(
@@ -227,11 +229,14 @@ LOSS = Text("损失", "Loss")
 ACCURACY = Text("准确率", "Accuracy")
 ON_TRAIN = Text("训练", "training")
 ON_VAL = Text("验证", "validation")
+ON_TEST = Text("测试", "test")
 CURVES_SOON = Text("曲线在第一步之后出现。", "The curves begin after the first step.")
 
 # The proof
 
 PROOF_TITLE = Text("学得怎么样：{}", "How well it learnt: {}")
+NO_PROOF = Text("这个模型没有与旧模型比较。", "This model was not compared with the one before.")
+ON_ALL = Text("全部药材", "All herbs")
 PROOF_OLD = Text("老药材", "Old herbs")
 PROOF_NEW = Text("新药材", "New herbs")
 BEFORE = Text("之前", "before")

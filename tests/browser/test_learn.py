@@ -10,7 +10,7 @@ import pytest
 from tests.browser.test_identify import give, names, visible_text
 from tests.conftest import PHONE, serve
 
-PATIENCE = 180_000  # milliseconds; two busy cores, and a job starts by importing torch
+PATIENCE = 300_000  # milliseconds; two busy cores, and a job starts by importing torch
 NEW = {"洋葱": "onion", "郁金香": "郁金香"}  # the herb, and what its folder in the zip is called
 PHOTOS = 8
 
