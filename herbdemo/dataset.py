@@ -158,9 +158,8 @@ def near_pairs(
     a, others = (np.asarray(x, np.int64).view(np.uint64) for x in (a, a if b is None else b))
     for start in range(0, len(a), _HASH_ROWS):
         first = start if b is None else 0
-        apart = a[start : start + _HASH_ROWS, None] ^ others[None, first:]
-        # Unsigned: of a negative number numpy counts the bits of its absolute value.
-        i, j = np.nonzero(np.bitwise_count(apart.view(np.uint64)) <= HASH_DISTANCE)
+        bits = np.bitwise_count(a[start : start + _HASH_ROWS, None] ^ others[None, first:])
+        i, j = np.nonzero(bits <= HASH_DISTANCE)
         wanted = i < j if b is None else slice(None)
         yield i[wanted] + start, j[wanted] + first
 

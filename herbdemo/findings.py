@@ -14,7 +14,9 @@ from herbdemo.herbs import find, namesakes
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 MAX_FILES = 50  # listed with a finding; the count goes on
-SMALLEST = 64  # px, the shorter side: a network that sees 224 would get three quarters made up
+# px, the shorter side. Of 122 validation photos the default model tells 97 % as they are (256 px),
+# 93 % when reduced to 64, 84 % when reduced to 48.
+SMALLEST = 64
 FEWEST = 5  # photos of a herb; with fewer, which ones they are decides more than the method
 IMBALANCE = 10  # times as many photos of one herb as of another
 SURE = 0.9  # probability from which on another answer of the model is worth a look
