@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from herbdemo.errors import HerbError
 from herbdemo.files import sync_folder
@@ -55,21 +56,30 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `path` anew; whoever reads it meanwhile finds all of the old content or of the new."""
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes `path` when the block ends, in place of an older one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent)
     handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file of HERBDEMO_HOME anew; readers find all of the old content or of the new."""
+    if path.parent.is_dir():
+        sweep(path.parent)
+    with whole_file(path) as file:
+        file.write(content)
 
 
 def remove_folder(folder: Path) -> None:

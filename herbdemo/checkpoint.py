@@ -160,6 +160,8 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             raise ValueError("temperature")
         if not all(isinstance(limit, int | float) for limit in card["thresholds"].values()):
             raise TypeError("thresholds")
+        if not isinstance(card.get("metrics", {}), dict):  # every list of models shows them
+            raise TypeError("metrics")
         _preprocessing(card["preprocessing"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HerbError(

@@ -32,7 +32,9 @@ if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wai
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
-models_app = typer.Typer(help="The models on this computer: list, activate, roll back, delete.")
+models_app = typer.Typer(
+    help="The models on this computer: list, activate, roll back, delete, pass on."
+)
 app.add_typer(models_app, name="models", invoke_without_command=True)
 
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
@@ -348,6 +350,61 @@ def delete(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Delete one of your models; not the one in use, nor the shipped one."""
     _registry().delete(model_id)
     out.print(model_id, markup=False)
+
+
+@models_app.command("export")
+def export_model(
+    model_id: Annotated[str, typer.Argument(metavar="ID")],
+    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+) -> None:
+    """Write a model to one zip, to be imported on another computer."""
+    from herbdemo.portable import export_zip
+
+    out.print(str(export_zip(_registry(), model_id, file)), markup=False)
+
+
+@models_app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A zip that `models export` wrote.")],
+    name: Annotated[str | None, typer.Option(help="Its new id; the one it had.")] = None,
+) -> None:
+    """Put a model that was exported elsewhere among your own; it is not in use yet."""
+    from herbdemo.portable import import_zip
+
+    out.print(import_zip(_registry(), file, name=name), markup=False)
+
+
+@models_app.command()
+def publish(
+    model_id: Annotated[str, typer.Argument(metavar="ID")],
+    repo: Annotated[str, typer.Argument(help="OWNER/NAME of a model repository.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Make a new repository private.")
+    ] = False,
+) -> None:
+    """Publish a model on the Hugging Face Hub, with the token in HF_TOKEN."""
+    from herbdemo.hub import publish as run
+
+    out.print(run(_registry(), model_id, repo, private=private), markup=False)
+
+
+@models_app.command()
+def forget(
+    model_id: Annotated[str, typer.Argument(metavar="ID")],
+    herb: Annotated[str, typer.Argument(help="Any name of the herb.")],
+    name: Annotated[str, typer.Option(help="Id of the new model.")],
+) -> None:
+    """Make a model that no longer knows one of the herbs; the old one stays."""
+    from herbdemo.checkpoint import save_checkpoint
+    from herbdemo.extend import forget as run
+    from herbdemo.herbs import find
+
+    registry = _registry()
+    target = registry.new_folder(name)
+    checkpoint = registry.load(model_id)
+    known = None if herb in checkpoint.herbs else find(herb)
+    saved = save_checkpoint(run(checkpoint, known.zh if known else herb, name=name), target)
+    out.print(saved.id, markup=False)
 
 
 @app.command()

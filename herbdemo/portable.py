@@ -1,0 +1,192 @@
+"""A model as one zip: taken along from one computer, put among the models of another.
+
+The zip holds `<id>/card.json` and `<id>/model.safetensors`, nothing else. A foreign one is judged
+from its directory before anything is unpacked, and is listed only once it has been loaded.
+"""
+
+import json
+import shutil
+import stat
+import struct
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from herbdemo.atomic import whole_file, whole_folder
+from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
+from herbdemo.errors import HerbError, shortage
+from herbdemo.files import disk_errors
+from herbdemo.registry import Registry
+
+# Bytes, unpacked. Ten thousand herbs make 250 MB of weights and a card of a few MB.
+LIMITS = {CARD: 16 << 20, WEIGHTS: (2 << 30) - 1}
+MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
+MAX_RATIO = 100  # unpacked to packed; pruned weights reach 5, bombs 1,000
+_END = struct.Struct("<4s4H2LH")  # the last record of a zip that has no comment
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+
+
+def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
+    """Write the model as a zip to `target`, in place of what was there.
+
+    Raises:
+        HerbError: there is no such model, it is damaged, or `target` cannot be written.
+    """
+    folder = registry.folder(model_id)
+    load_checkpoint(folder)  # nobody could import a damaged one
+    # Level 1 takes out the zeros of pruned weights; no level finds more.
+    packing = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1, "strict_timestamps": False}
+    try:
+        with whole_file(target) as file, zipfile.ZipFile(file, "w", **packing) as archive:
+            for name in (CARD, WEIGHTS):
+                archive.write(folder / name, f"{model_id}/{name}")
+    except OSError as error:
+        raise shortage(error) or HerbError(
+            "这个 zip 写不进去。请另选一个位置和文件名。",
+            "The zip cannot be written there. Choose another place and name for it.",
+            hint="zip-unwritable",
+        ) from error
+    return target
+
+
+def import_zip(registry: Registry, file: Path, *, name: str | None = None) -> str:
+    """Put the model in a zip of `export_zip` among the user's own, not in use; returns its id.
+
+    Args:
+        name: its new id; the one it had by default.
+
+    Raises:
+        HerbError: it is no such zip, it is hostile or damaged, or the name is taken.
+    """
+    with _opened(file) as archive:
+        entries = _judged(archive.infolist())
+        card = _read(archive, entries[CARD])
+        target = registry.new_folder(name or _id(card))
+        with disk_errors(), whole_folder(target) as temporary:
+            (temporary / CARD).write_bytes(card)
+            with (temporary / WEIGHTS).open("wb") as weights:
+                _copy(archive, entries[WEIGHTS], weights)
+            load_checkpoint(temporary)
+    return target.name
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    if not path.is_file():  # reading a pipe may wait for ever
+        raise HerbError(
+            "找不到这个 zip 文件。请检查路径。",
+            "There is no such zip file. Check its path.",
+            hint="zip-missing",
+        )
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size > sum(LIMITS.values()):
+            raise _too_large()
+        file.seek(max(0, size - _END.size))
+        end = file.read()
+        # zipfile would read the directory however large it is, and a comment may hide another.
+        if len(end) != _END.size or end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
+            raise _no_model()
+        if _END.unpack(end)[5] > MAX_DIRECTORY:
+            raise _no_model()
+        file.seek(max(0, size - _END.size - 20))
+        if file.read(4) == b"PK\6\7":  # the larger record of zip64, which would overrule this one
+            raise _no_model()
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception as error:  # on hostile bytes zipfile raises nearly everything there is
+            raise _no_model() from error
+        with archive:
+            yield archive
+
+
+def _judged(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
+    """The entries of the two files by their names, if there is nothing else and nothing wrong."""
+    files = [entry for entry in entries if not entry.is_dir() and not _litter(entry.filename)]
+    found = {entry.filename.rpartition("/")[2]: entry for entry in files}
+    folders = {entry.filename.rpartition("/")[0] for entry in files}
+    # Names go nowhere near the disk, but one that is up to something is not unpacked all the same.
+    strange = any("/" in folder or "\\" in folder or folder == ".." for folder in folders)
+    if set(found) != {CARD, WEIGHTS} or len(files) != 2 or len(folders) != 1 or strange:
+        raise _no_model()
+    for name, entry in found.items():
+        if entry.flag_bits & _ENCRYPTED:
+            raise HerbError(
+                "这个 zip 有密码。请不加密码重新打包。",
+                "This zip is encrypted. Pack it again without a password.",
+                hint="zip-encrypted",
+            )
+        if (
+            stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG)
+            or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            or entry.file_size > MAX_RATIO * max(entry.compress_size, 1 << 12)
+        ):
+            raise _no_model()
+        if entry.file_size > LIMITS[name]:
+            raise _too_large()
+    return found
+
+
+def _litter(name: str) -> bool:
+    """What systems add to a zip that was unpacked and packed again."""
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts[:1] or parts[-1:] == (".DS_Store",)
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(entry)  # never more than the size that was judged
+    except Exception as error:
+        raise _damaged() from error
+
+
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target) -> None:
+    try:
+        source = archive.open(entry)
+    except Exception as error:
+        raise _damaged() from error
+    with source:
+        try:
+            shutil.copyfileobj(source, target, 1 << 20)
+        except OSError:
+            raise  # of the disk
+        except Exception as error:
+            raise _damaged() from error
+
+
+def _id(card: bytes) -> str:
+    try:
+        model_id = json.loads(card)["id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        model_id = None
+    if not isinstance(model_id, str):
+        raise _no_model()
+    return model_id
+
+
+def _no_model() -> HerbError:
+    return HerbError(
+        f"这不是模型的 zip：里面只能有 {CARD} 和 {WEIGHTS}，可放在一个文件夹里。"
+        "请用 python -m herbdemo models export 重新导出。",
+        f"This is no model's zip: it may hold {CARD} and {WEIGHTS} only, in one folder at most. "
+        "Export the model again with python -m herbdemo models export.",
+        hint="zip-no-model",
+    )
+
+
+def _too_large() -> HerbError:
+    return HerbError(
+        f"这个 zip 或其内容超过模型的上限（{CARD} 16 MB，{WEIGHTS} 2 GB）。请重新导出。",
+        f"This zip, or what it holds, is larger than a model may be ({CARD} 16 MB, {WEIGHTS} 2 GB)."
+        " Export the model again.",
+        hint="zip-too-large",
+    )
+
+
+def _damaged() -> HerbError:
+    return HerbError(
+        "这个 zip 已损坏。请重新导出或重新下载。",
+        "This zip is damaged. Export it or download it again.",
+        hint="zip-damaged",
+    )

@@ -1,0 +1,249 @@
+"""hub.py, as users call it, against a Hub that is a real HTTP server on this computer."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from toys import HERBS, model_copy, refusal
+
+from herbdemo.checkpoint import CARD, WEIGHTS, read_card
+from herbdemo.hub import model_card, publish
+from herbdemo.registry import Registry
+
+ROOT = Path(__file__).resolve().parent.parent
+TOKEN = "hf_" + "t" * 34
+
+
+class FakeHub(ThreadingHTTPServer):
+    """As much of the Hub as an upload asks for: repositories, and large files beside them.
+
+    `repos` maps a repository's name to its commits, each a dict of path -> content. `refuse` maps
+    the beginning of a request's path to the status with which it ends.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.repos: dict[str, list[dict[str, bytes]]] = {}
+        self.created: list[dict] = []
+        self.large: dict[str, bytes] = {}
+        self.refuse: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def answer(self, status: int, value: object) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def refused(self) -> bool:
+        for start, status in self.server.refuse.items():
+            if self.path.startswith(start):
+                self.answer(status, {"error": f"secret words of {self.path}"})
+                return True
+        return False
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.refused():
+            return
+        oid = self.path.rpartition("/")[2]
+        assert hashlib.sha256(content).hexdigest() == oid
+        self.server.large[oid] = content
+        self.answer(200, {})
+
+    def do_POST(self) -> None:
+        hub, path = self.server, self.path
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.refused():
+            return
+        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            self.answer(401, {"error": "Invalid user token."})
+        elif path == "/api/validate-yaml":
+            front = json.loads(body)["content"].split("---\n")[1]
+            assert all(re.match(r"[a-z_]+: \S", line) for line in front.splitlines())
+            self.answer(200, {"warnings": [], "errors": []})
+        elif path == "/api/repos/create":
+            wanted = json.loads(body)
+            name = f"{wanted['organization']}/{wanted['name']}"
+            hub.created.append(wanted)
+            there = name in hub.repos
+            hub.repos.setdefault(name, [])
+            self.answer(409 if there else 200, {"url": f"{hub.url}/{name}"})
+        elif match := re.fullmatch(r"/api/models/(.+/.+)/preupload/main", path):
+            assert match[1] in hub.repos
+            files = [{"path": f["path"], "shouldIgnore": False, "oid": None,
+                      "uploadMode": "lfs" if f["path"].endswith(".safetensors") else "regular"}
+                     for f in json.loads(body)["files"]]  # fmt: skip
+            self.answer(200, {"files": files})
+        elif re.fullmatch(r"/.+/.+\.git/info/lfs/objects/batch", path):
+            wanted = json.loads(body)["objects"]
+            objects = [
+                o | {"actions": {"upload": {"href": f"{hub.url}/large/{o['oid']}"}}} for o in wanted
+            ]
+            self.answer(200, {"objects": objects, "transfer": "basic"})
+        elif match := re.fullmatch(r"/api/models/(.+/.+)/commit/main", path):
+            commit = {}
+            for line in body.splitlines():
+                part = json.loads(line)
+                value = part["value"]
+                if part["key"] == "file":
+                    commit[value["path"]] = base64.b64decode(value["content"])
+                elif part["key"] == "lfsFile":
+                    commit[value["path"]] = hub.large[value["oid"]]
+            hub.repos[match[1]].append(commit)
+            self.answer(200, {"commitUrl": f"{hub.url}/{match[1]}/commit/1", "commitOid": "1" * 40})
+        else:
+            self.answer(404, {"error": path})
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    hub = FakeHub()
+    thread = threading.Thread(target=hub.serve_forever, daemon=True)
+    thread.start()
+    yield hub
+    hub.shutdown()
+    hub.server_close()
+
+
+@pytest.fixture
+def mine(home: Path, toy_folder: Path) -> Path:
+    return model_copy(toy_folder, home / "models" / "mine", licence="MIT")
+
+
+def run(hub_url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`models publish`, as a user calls it; large files go through HTTP, not through Xet's own."""
+    variables = {"HF_ENDPOINT": hub_url, "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1",
+                 "HF_TOKEN": TOKEN, "HF_HUB_ETAG_TIMEOUT": "2"}  # fmt: skip
+    return subprocess.run(
+        [sys.executable, "-m", "herbdemo", "models", "publish", *arguments],
+        cwd=ROOT,
+        env=os.environ | variables | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+@pytest.mark.process
+def test_a_model_is_published_in_one_commit_and_again_in_another(hub, mine, home):
+    done = run(hub.url, "mine", "me/herbs", "--private")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{hub.url}/me/herbs\n"
+    assert done.stderr == ""
+    [wanted], [commit] = hub.created, hub.repos["me/herbs"]
+    assert wanted["visibility"] == "private" if "visibility" in wanted else wanted["private"]
+    assert set(commit) == {"README.md", CARD, WEIGHTS}
+    assert commit[WEIGHTS] == (mine / WEIGHTS).read_bytes()
+    assert commit[CARD] == (mine / CARD).read_bytes()
+    assert "# mine\n" in commit["README.md"].decode()
+
+    assert run(hub.url, "mine", "me/herbs").returncode == 0  # the repository is there already
+    assert len(hub.repos["me/herbs"]) == 2
+    # The token is nowhere on the disk.
+    for file in home.rglob("*"):
+        assert not file.is_file() or TOKEN.encode() not in file.read_bytes()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("refuse", "words"),
+    [
+        ({"/api/repos/create": 403}, "may not write"),
+        ({"/api/models/me/herbs/preupload": 404}, "may not write"),
+        ({"/api/models/me/herbs/commit": 507}, "status 507"),
+        ({"/large/": 403}, "broke off"),
+    ],
+)
+def test_what_the_hub_refuses_is_a_sentence(hub, mine, refuse, words):
+    hub.refuse = refuse
+    done = run(hub.url, "mine", "me/herbs")
+    assert done.returncode == 1
+    assert words in done.stderr
+    for secret in ("Traceback", "secret", TOKEN, hub.url):
+        assert secret not in done.stderr
+    assert done.stdout == ""
+    assert not any(hub.repos.values())
+
+
+@pytest.mark.process
+def test_an_old_token_and_a_hub_out_of_reach_are_sentences(hub, mine):
+    done = run(hub.url, "mine", "me/herbs", HF_TOKEN="hf_" + "o" * 34)
+    assert done.returncode == 1
+    assert "does not know this token" in done.stderr
+    assert not hub.repos
+    done = run("http://127.0.0.1:9", "mine", "me/herbs")
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_token_nothing_is_asked(mine, home, tmp_path, monkeypatch):
+    # Not even where the Hub's own tool has stored one.
+    (tmp_path / "token").write_text(TOKEN)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    error = refusal(publish, Registry(own=home), "mine", "me/herbs")
+    assert error.hint == "hub-no-token"
+    assert "HF_TOKEN" in error.en
+    # The tests are offline, which is a connection that does not work.
+    error = refusal(publish, Registry(own=home), "mine", "me/herbs", token=TOKEN)
+    assert error.hint == "hub-connection"
+
+
+@pytest.mark.parametrize(
+    "repo", ["herbs", "", "me/", "/herbs", "a/b/c", "me/党参", "me/a b", "me/--a", "../x", "me/.."]
+)
+def test_a_name_that_the_hub_does_not_take(mine, home, repo):
+    assert refusal(publish, Registry(own=home), "mine", repo, token=TOKEN).hint == "hub-name"
+
+
+def test_only_a_whole_model_is_published(mine, home):
+    assert refusal(publish, Registry(own=home), "nobody", "me/x", token=TOKEN).hint
+    (mine / WEIGHTS).unlink()
+    error = refusal(publish, Registry(own=home), "mine", "me/x", token=TOKEN)
+    assert error.hint == "weights-missing"
+
+
+def test_the_page_of_a_model_says_what_its_card_says(toy_folder):
+    figures = {"photos": 40, "top1": 0.95, "top1_interval": [0.85, 0.99], "ece": 0.02}
+    card = read_card(toy_folder) | {
+        "licence": "Apache-2.0",
+        "metrics": {"test": figures, "odd": "x", "unknown": {"auroc": 1.0}},
+        "limits": {"en": ["Only fresh leaves."], "zh": []},
+    }
+    text = model_card(card, "me/herbs")
+    front, body = text.split("---\n")[1], text.partition("\n---\n")[2]
+    assert "license: apache-2.0" in front
+    assert "pipeline_tag: image-classification" in front
+    assert "| test | 40 | 95.0% (85.0% to 99.0%) | 2.0% |" in body
+    assert " ".join(HERBS) in body
+    assert f"hf download me/herbs {CARD} {WEIGHTS}" in body
+    assert card["sha256"] in body
+    assert "Only fresh leaves." in body
+    assert "不能代替医师" in body  # nothing of its own in this language
+    # What does not fit the front matter stays out of it.
+    assert "license" not in model_card(card | {"licence": "x\nevil: yes"}, "me/x").split("---\n")[1]
