@@ -5,13 +5,9 @@ fp16, the rest in fp32) and the feature statistics; `card.json` holds the herbs 
 preprocessing, temperature, thresholds, where the model comes from and how well it does.
 """
 
-import contextlib
 import hashlib
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,7 +20,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from herbdemo.atomic import whole_folder
 from herbdemo.errors import HerbError
+from herbdemo.files import sync_folder
 from herbdemo.network import HerbNet, network_from_state
 
 SCHEMA = 1
@@ -189,7 +187,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         HerbError: `folder` exists already.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         f"network.{name}": _small(name, value)
         for name, value in checkpoint.network.state_dict().items()
@@ -208,40 +205,11 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         "thresholds": dict(checkpoint.thresholds),
         "sha256": sha256,
     }
-    # A temporary folder on the same disk, flushed, then renamed: a crash leaves no half model.
-    temporary = Path(tempfile.mkdtemp(prefix=".saving-", dir=folder.parent))
-    try:
-        text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-        for name, content in ((WEIGHTS, data), (CARD, text.encode())):
-            with (temporary / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.chmod(0o755)
-        try:
-            temporary.rename(folder)
-        except OSError as error:
-            if not folder.exists():
-                raise
-            raise HerbError(
-                f"已有名为“{checkpoint.id}”的模型。请换一个名字。",
-                f"There is a model named “{checkpoint.id}” already. Choose another name.",
-                hint="model-exists",
-            ) from error
-        sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    with whole_folder(folder) as temporary:
+        (temporary / WEIGHTS).write_bytes(data)
+        (temporary / CARD).write_bytes(text.encode())
     return replace(checkpoint, card=card, sha256=sha256)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename inside `folder` survive a power cut, where the system can."""
-    with contextlib.suppress(OSError):  # Windows cannot open folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _small(name: str, value: Tensor) -> Tensor:

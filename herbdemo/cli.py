@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
-from herbdemo.errors import HerbError
+from herbdemo.errors import HerbError, shortage
 from herbdemo.events import Event
 
 if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wait
@@ -42,18 +42,21 @@ def main() -> None:
     """Run the command line; a HerbError becomes its sentence and exit status 1."""
     try:
         app()
-    except HerbError as error:
-        if os.environ.get("RANK", "0") == "0":  # of several processes only the first one speaks
-            if "--json" in sys.argv:
-                values = {"zh": error.zh, "en": error.en, "hint": error.hint}
-                sys.stderr.write(Event("error", values).line() + "\n")
-            err.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        failure = error if isinstance(error, HerbError) else shortage(error)
+        if failure is None:
+            raise
+        if os.environ.get("RANK", "0") == "0":  # of several processes only the first one speaks
+            if "--json" in sys.argv:  # for whoever follows the events of a job
+                said = {"zh": failure.zh, "en": failure.en, "hint": failure.hint}
+                sys.stderr.write(Event("error", said).line() + "\n")
+            err.print(str(failure), markup=False, highlight=False)
+        sys.exit(1)
 
 
 @app.command()

@@ -2,24 +2,28 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import imagehash
+import numpy as np
 from PIL import Image
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from herbdemo.errors import HerbError
 from herbdemo.herbs import find
 from herbdemo.photo import open_photo
 
+if TYPE_CHECKING:  # the page imports this module, and does not wait for torch
+    from torch import Tensor
+
 PHOTO_SUFFIXES = frozenset(
     ".jpg .jpeg .jfif .png .webp .avif .gif .bmp .tif .tiff .heic .heif".split()
 )
-HASH_DISTANCE = 6  # bits of 64: photos closer than this are copies of one another
+HASH_DISTANCE = 6  # bits of 64: photos no further apart than this are copies of one another
+_HASH_ROWS = 256  # compared with all others at once: 40 MB for 20,000 photos
+_LITTER = frozenset(("__MACOSX", "@eaDir", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"))
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def photos_below(folder: str | Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in PHOTO_SUFFIXES
-        and not any(map(_is_litter, path.relative_to(folder).parts))
+        and not any(map(is_litter, path.relative_to(folder).parts))
         and path.is_file()
     )
 
@@ -63,7 +67,7 @@ def scan(folder: str | Path) -> list[Sample]:
         )
     samples = []
     for herb_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if _is_litter(herb_folder.name):
+        if is_litter(herb_folder.name):
             continue
         herb = find(herb_folder.name)
         name = herb.zh if herb else herb_folder.name
@@ -124,37 +128,79 @@ def split(
     return train, val
 
 
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or something that systems leave behind."""
+    return name.startswith(".") or name in _LITTER
+
+
+def fingerprint(image: Image.Image) -> int:
+    """What an RGB image looks like in 64 bits (pHash), as a signed integer for an int64 tensor.
+
+    Photos that differ in at most `HASH_DISTANCE` bits are copies: recompressed, resized, brighter.
+    """
+    # Shrunk roughly first, which is four times as fast; pHash goes on to 32 x 32.
+    small = image.resize((96, 96), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return int(np.packbits(imagehash.phash(small).hash).view(">i8")[0])
+
+
+def near_pairs(
+    a: np.ndarray, b: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The copies among fingerprints, block by block: positions i in `a` and j in `b`, equally long.
+
+    Without `b` each pair within `a` comes once, with i < j. 20,000 photos take half a second.
+
+    Args:
+        a: fingerprints (N,), int64. b: others (M,).
+    """
+    others = a if b is None else b
+    for start in range(0, len(a), _HASH_ROWS):
+        first = start if b is None else 0
+        bits = np.bitwise_count(a[start : start + _HASH_ROWS, None] ^ others[None, first:])
+        i, j = np.nonzero(bits <= HASH_DISTANCE)
+        wanted = i < j if b is None else slice(None)
+        yield i[wanted] + start, j[wanted] + first
+
+
+def copy_groups(fingerprints: np.ndarray) -> np.ndarray:
+    """The number of each photo's group (N,); a copy of a copy is in the same group."""
+    from scipy.sparse import coo_array  # imported late: half a second, and the page has no use
+    from scipy.sparse.csgraph import connected_components
+
+    different, which = np.unique(fingerprints, return_inverse=True)
+    i, j = (np.concatenate(x) for x in zip(*near_pairs(different), strict=True))
+    n = len(different)
+    return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)))[1][which]
 
 
 def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
-    groups: list[list[tuple[imagehash.ImageHash, Sample]]] = []
+    prints, readable = [], []
     for sample in samples:
         try:
-            fingerprint = imagehash.phash(open_photo(sample.path, longest=256).image)
+            prints.append(fingerprint(open_photo(sample.path, longest=256).image))
         except HerbError:
             continue
-        # A copy of a copy may be no copy of the first: one photo can join several groups.
-        linked, apart = [], []
-        for group in groups:
-            near = any(fingerprint - known <= HASH_DISTANCE for known, _ in group)
-            (linked if near else apart).append(group)
-        groups = [*apart, [*chain.from_iterable(linked), (fingerprint, sample)]]
-    return [[sample for _, sample in group] for group in groups]
+        readable.append(sample)
+    if not readable:
+        return []
+    groups: dict[int, list[Sample]] = defaultdict(list)
+    for group, sample in zip(copy_groups(np.array(prints, np.int64)), readable, strict=True):
+        groups[group].append(sample)
+    return list(groups.values())
 
 
-class PhotoDataset(Dataset):
+class PhotoDataset:
     """Samples as (tensor, index of the herb in `herbs`); -1 for a herb that is not among them.
 
-    The next photo stands in for one that does not open: a broken file must not end a training.
+    What a torch `DataLoader` asks of a data set, without importing torch. The next photo stands in
+    for one that does not open: a broken file must not end a training.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
         herbs: Sequence[str],
-        transform: Callable[[Image.Image], Tensor],
+        transform: Callable[[Image.Image], "Tensor"],
         *,
         longest: int = 512,
     ) -> None:
@@ -166,7 +212,7 @@ class PhotoDataset(Dataset):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, position: int) -> tuple[Tensor, int]:
+    def __getitem__(self, position: int) -> tuple["Tensor", int]:
         sample, tried = self.samples[position], 1
         while True:
             try:

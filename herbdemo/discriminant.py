@@ -6,8 +6,10 @@ trained: the sums of `calibrate.feature_statistics` are enough.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lapack
 from torch import Tensor
 
 SHRINK = 0.03  # share of the covariance replaced by equal noise; chosen on val
@@ -23,21 +25,49 @@ def moments(statistics: Mapping[str, Tensor]) -> tuple[np.ndarray, np.ndarray, n
     return count, total, moment + np.triu(moment, 1).T
 
 
-def discriminant(
-    count: np.ndarray, total: np.ndarray, moment: np.ndarray, *, shrink: float = SHRINK
-) -> tuple[np.ndarray, np.ndarray]:
-    """The head W (herbs, D), b (herbs,) whose logits are log-likelihoods of equally likely herbs.
+@dataclass(frozen=True)
+class Discriminant:
+    """One Gaussian per herb, all with the same covariance S.
 
-    A mean of n photos misses the true one, which makes its herb look further away than it is, by
-    trace(P S) / n squared distances on average; few photos must not be a disadvantage.
+    Attributes:
+        count: photos of each herb (herbs,), at least 1.
+        means: (herbs, D). precision: P, the inverse of the shrunk S (D, D). missed: trace(P S).
     """
-    count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
-    means = total / count[:, None]
-    within = covariance(count, total, moment)
-    precision = shrunk_inverse(within, shrink)
-    weight = means @ precision
-    missed = (precision * within).sum() / count
-    return weight, -0.5 * ((weight * means).sum(axis=1) - missed)
+
+    count: np.ndarray
+    means: np.ndarray
+    precision: np.ndarray
+    missed: float
+
+    @classmethod
+    def of(
+        cls, count: np.ndarray, total: np.ndarray, moment: np.ndarray, *, shrink: float = SHRINK
+    ) -> "Discriminant":
+        """From the sums that `moments` gives."""
+        count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
+        within = covariance(count, total, moment)
+        precision = shrunk_inverse(within, shrink)
+        return cls(count, total / count[:, None], precision, float((precision * within).sum()))
+
+    def head(self) -> tuple[np.ndarray, np.ndarray]:
+        """W (herbs, D), b (herbs,) whose logits are log-likelihoods of equally likely herbs.
+
+        A mean of n photos misses the true one, which makes its herb look further away than it is,
+        by trace(P S) / n squared distances on average; few photos must not be a disadvantage.
+        """
+        weight = self.means @ self.precision
+        return weight, -0.5 * ((weight * self.means).sum(axis=1) - self.missed / self.count)
+
+    def left_out(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """What photos would score for their own herb, had its mean been taken without them: (N,).
+
+        Only the mean: the covariance stays. NaN where the herb has no other photo.
+        """
+        n = self.count[labels]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            means = (n[:, None] * self.means[labels] - x) / (n - 1)[:, None]
+            weight = means @ self.precision
+            return (weight * (x - means / 2)).sum(axis=1) + self.missed / (n - 1) / 2
 
 
 def covariance(count: np.ndarray, total: np.ndarray, moment: np.ndarray) -> np.ndarray:
@@ -55,7 +85,9 @@ def shrunk(spread: np.ndarray, share: float = SHRINK) -> np.ndarray:
 
 def shrunk_inverse(spread: np.ndarray, share: float) -> np.ndarray:
     """The inverse of `shrunk`, which always exists."""
-    return np.linalg.inv(shrunk(spread, share))
+    factor, _ = lapack.dpotrf(shrunk(spread, share), lower=True)
+    lower, _ = lapack.dpotri(factor, lower=True)  # a third of the time of numpy's general inverse
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def blended(
@@ -71,8 +103,8 @@ def blended(
     the least-squares fit over the training photos, which the sums give without them.
     """
     count, total, moment = moments(statistics)
-    w, b = _centred(*discriminant(count, total, moment))
-    trained_w, trained_b = _centred(weight.astype(np.float64), bias.astype(np.float64))
+    w, b = centred(*Discriminant.of(count, total, moment).head())
+    trained_w, trained_b = centred(weight.astype(np.float64), bias.astype(np.float64))
     everything, photos = total.sum(axis=0), count.sum()
 
     def product(w1: np.ndarray, b1: np.ndarray, w2: np.ndarray, b2: np.ndarray) -> float:
@@ -87,6 +119,6 @@ def blended(
     )
 
 
-def _centred(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def centred(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What all herbs have in common taken away, which no softmax can see."""
     return weight - weight.mean(axis=0), bias - bias.mean()

@@ -95,6 +95,12 @@ def search(text: str, *, limit: int = 20) -> list[Herb]:
     return (_ranked(key) or _ranked(_simplified(key)))[:limit] if key and limit > 0 else []
 
 
+def namesakes(name: str) -> list[Herb]:
+    """All herbs called exactly `name`; several where `find` does not guess."""
+    key = _fold(name)
+    return [herb for herb, names, _ in _entries() if key in names] if key else []
+
+
 @functools.lru_cache(maxsize=4096)
 def herb_named(zh: str) -> Herb:
     """The herb with the id `zh`; for one that users added, a bare `Herb` with its pinyin."""

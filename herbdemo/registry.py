@@ -7,16 +7,15 @@ atomically, together with the ones used before it.
 
 import builtins
 import json
-import os
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card, sync_folder
+from herbdemo.atomic import remove_folder, replace_file, taken
+from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
+from herbdemo.files import home
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 # Windows keeps con, nul, com1… for itself, with any ending.
@@ -34,11 +33,6 @@ class ModelInfo:
     sha256: str
     metrics: dict[str, Any]
     problem: tuple[str, str] | None = None
-
-
-def home() -> Path:
-    """Where a user's own models, library and runs are kept."""
-    return Path(os.environ.get("HERBDEMO_HOME") or Path.home() / ".herbdemo")
 
 
 def check_id(model_id: str) -> str:
@@ -115,11 +109,7 @@ class Registry:
     def new_folder(self, model_id: str) -> Path:
         """Where a new model of that name is to be saved; a HerbError when the name is taken."""
         if check_id(model_id) in self._folders():
-            raise HerbError(
-                f"已有名为“{model_id}”的模型。请换一个名字。",
-                f"There is a model named “{model_id}” already. Choose another name.",
-                hint="model-exists",
-            )
+            raise taken(model_id)
         return self.own / "models" / model_id
 
     def active_id(self) -> str:
@@ -174,11 +164,7 @@ class Registry:
                 "This model is in use. Activate another one first, then delete it.",
                 hint="model-active",
             )
-        # Renamed first: a crash halfway leaves a hidden folder, not half a model.
-        doomed = Path(tempfile.mkdtemp(prefix=".deleting-", dir=folder.parent))
-        folder.rename(doomed / folder.name)
-        sync_folder(folder.parent)
-        shutil.rmtree(doomed, ignore_errors=True)
+        remove_folder(folder)
 
     def _folders(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -197,11 +183,4 @@ class Registry:
             return []  # no pointer, or not ours: the shipped model serves
 
     def _write_trail(self, trail: builtins.list[str]) -> None:
-        self.own.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".active-", dir=self.own)
-        with os.fdopen(handle, "w") as file:
-            json.dump({"trail": trail}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.own / "active.json")
-        sync_folder(self.own)
+        replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())

@@ -323,7 +323,7 @@ def test_a_save_that_fails_leaves_nothing(toy, tmp_path, monkeypatch):
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(toy, tmp_path / "toy")
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from herbdemo.calibrate import feature_statistics
-from herbdemo.discriminant import blended, discriminant, moments
+from herbdemo.discriminant import Discriminant, blended, moments
 from herbdemo.evaluate import Features
 
 
@@ -33,7 +33,7 @@ def test_the_sums_come_back_as_they_were():
 
 def test_it_agrees_with_scikit_learn():
     features = clouds([4000, 4000, 4000])  # so many that the correction for few does not show
-    weight, bias = discriminant(*moments(feature_statistics(features, 3)), shrink=0.0)
+    weight, bias = Discriminant.of(*moments(feature_statistics(features, 3)), shrink=0.0).head()
     oracle = LinearDiscriminantAnalysis(solver="lsqr", priors=[1 / 3] * 3)
     oracle.fit(features.pooled, features.labels)
     ours = features.pooled @ weight.T + bias
@@ -46,7 +46,7 @@ def test_a_herb_of_few_photos_is_not_overlooked():
     """Without the correction it wins 39 % of its photos: its mean looks far from everything."""
     train = clouds([300, 300, 4], size=100, apart=0.5)
     test = clouds([100, 100, 100], size=100, apart=0.5, draw=1)
-    weight, bias = discriminant(*moments(feature_statistics(train, 3)), shrink=0.1)
+    weight, bias = Discriminant.of(*moments(feature_statistics(train, 3)), shrink=0.1).head()
     answer = (test.pooled @ weight.T + bias).argmax(axis=1)
     found = [(answer == k)[test.labels == k].mean() for k in range(3)]
     assert min(found) > 0.9
@@ -55,7 +55,7 @@ def test_a_herb_of_few_photos_is_not_overlooked():
 def test_a_blend_lies_between_its_heads_and_keeps_the_trained_scale():
     features = clouds([50, 60, 70])
     statistics = feature_statistics(features, 3)
-    weight, bias = discriminant(*moments(statistics))
+    weight, bias = Discriminant.of(*moments(statistics)).head()
     # A trained head that happens to be the discriminant, ten times as loud.
     same = blended(weight * 10, bias * 10, statistics)
     assert same[0] == pytest.approx(10 * (weight - weight.mean(axis=0)), rel=1e-3, abs=1e-3)

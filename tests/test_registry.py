@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -265,7 +266,7 @@ def test_an_activation_that_fails_leaves_the_old_pointer(registry, unread, monke
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         registry.activate("b")
     assert registry.active_id() == "a"
