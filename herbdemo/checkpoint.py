@@ -22,7 +22,6 @@ from torch import Tensor
 
 from herbdemo.atomic import whole_folder
 from herbdemo.errors import HerbError
-from herbdemo.files import sync_folder
 from herbdemo.network import HerbNet, network_from_state
 
 SCHEMA = 1
