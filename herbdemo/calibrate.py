@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
-from herbdemo.dataset import Sample
+from herbdemo.dataset import Sample, fingerprints
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, extract_together, measure
@@ -33,6 +33,7 @@ def finish(
     train: Sequence[Sample],
     val: Sequence[Sample],
     card: Mapping[str, Any],
+    unseen: Sequence[Sample] = (),
     memory: Memory | None = None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
@@ -40,6 +41,8 @@ def finish(
     Statistics come from the training photos as they are, temperature and thresholds from `val`;
     those of herbs without photos are handed on from their model by `memory`.
     The head becomes a weighted mean of the trained one and of what the statistics say.
+    The features of `val` are kept, to show later what a change of the head does to these herbs; of
+    `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
     """
     # Rounded as they will be saved, so that what is measured is what will be loaded.
     rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
@@ -66,6 +69,9 @@ def finish(
             statistics={
                 **statistics,
                 **familiar_directions(train_features, memory.statistics if memory else {}),
+                "val": torch.from_numpy(val_features.pooled).half(),
+                "val_labels": torch.from_numpy(val_features.labels),
+                "held_out": torch.from_numpy(fingerprints([*val, *unseen])[0]),
             },
             card={**card, "data": {"train": len(train), "val": len(val)}},
         ),
@@ -81,8 +87,7 @@ def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
     best = head.probabilities(val.pooled)
     thresholds = {
         "certain": certain_threshold(best.max(axis=1), best.argmax(axis=1) == val.labels),
-        # "lower": of a few photos, interpolation would lose one more than promised.
-        "unknown": float(np.quantile(head.familiarity(val.pooled), 1 - KNOWN_KEPT, method="lower")),
+        "unknown": unknown_threshold(head.familiarity(val.pooled)),
     }
     final = replace(checkpoint, temperature=temperature, thresholds=thresholds)
     metrics = measure(Head.of(final), val, final.herbs, [""] * len(val.labels))
@@ -115,8 +120,9 @@ def familiar_directions(
     """What `Head.familiarity` compares with: the photos, added to the `known` ones, if any.
 
     Returns:
-        basis (2048, d), the principal directions of the square roots of the features, and bank
-        (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb. Both in fp16.
+        basis (2048, d), the principal directions of the square roots of the features, bank
+        (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb, both in fp16, and
+        bank_labels (photos,).
     """
     known = known or {}
     if "basis" in known:
@@ -128,11 +134,12 @@ def familiar_directions(
         np.flatnonzero(features.labels == herb)[:KEPT_PER_HERB]
         for herb in np.unique(features.labels)
     ]
-    bank = directions(features.pooled[np.concatenate(rows)], basis.astype(np.float32))
-    bank = torch.from_numpy(bank.astype(np.float16))
-    if "bank" in known:
-        bank = torch.cat([known["bank"], bank])
-    return {"basis": torch.from_numpy(basis), "bank": bank}
+    rows = np.concatenate(rows)
+    bank = directions(features.pooled[rows], basis.astype(np.float32)).astype(np.float16)
+    found = {"bank": torch.from_numpy(bank), "bank_labels": torch.from_numpy(features.labels[rows])}
+    if "bank_labels" in known:
+        found = {name: torch.cat([known[name], more]) for name, more in found.items()}
+    return {"basis": torch.from_numpy(basis), **found}
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -149,6 +156,12 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     optimizer.step(loss)
     return float(log_t.detach().exp())
+
+
+def unknown_threshold(familiarity: np.ndarray) -> float:
+    """The familiarity that `KNOWN_KEPT` of the herbs' own photos (N,) reach."""
+    # "lower": of a few photos, interpolation would lose one more than promised.
+    return float(np.quantile(familiarity, 1 - KNOWN_KEPT, method="lower"))
 
 
 def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""python -m herbdemo: recognise, evaluate, train, models, serve.
+"""python -m herbdemo: recognise, evaluate, check, extend, train, models, serve.
 
 With --json the last line of standard output is one JSON object and nothing else is on that
 stream; progress goes to standard error. Exit 0: done. 1: a HerbError, its sentence on standard
@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from herbdemo.errors import HerbError, shortage
 from herbdemo.events import Event
@@ -142,6 +144,84 @@ def evaluate(
 
 
 @app.command()
+def check(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="Class folders of photos.")],
+    json_: Json = False,
+    model: Model = None,
+) -> None:
+    """Report what is wrong with photos before anything is trained on them.
+
+    Exit status 1 where the report holds an error, which would stop a training.
+    """
+    from herbdemo.dataset import scan
+    from herbdemo.intake import class_folders, loose_photos
+    from herbdemo.preflight import check as run
+
+    with class_folders(source) as folder, _progress("check") as advance:
+        report = run(scan(folder), root=folder, checkpoint=_registry().load(model),
+                     refused=loose_photos(folder), progress=advance)  # fmt: skip
+    if json_:
+        _print_json(report.to_dict())
+    else:
+        _print_findings(report.to_dict())
+    if errors := [finding for finding in report.findings if finding.level == "error"]:
+        for finding in errors:
+            err.print(f"{finding.zh} {finding.en}", markup=False, highlight=False)
+        sys.exit(1)
+
+
+@app.command()
+def extend(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER|ZIP", help="FOLDER/<any name of a herb>/**")
+    ],
+    name: Annotated[str, typer.Option(help="Id of the new model.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Folder of photos of old and new herbs, for the proof.")
+    ] = None,
+    activate: Annotated[bool, typer.Option("--activate", help="Use the new model.")] = False,
+    model: Model = None,
+    json_: Json = False,
+) -> None:
+    """Add herbs to a model in seconds: one forward pass per photo, and no old herb is forgotten."""
+    from herbdemo import distributed
+    from herbdemo.checkpoint import save_checkpoint
+    from herbdemo.dataset import scan
+    from herbdemo.extend import extend as run
+    from herbdemo.intake import class_folders
+
+    registry = _registry()
+    target = registry.new_folder(name)
+    started = time.perf_counter()
+    distributed.meet()
+    with class_folders(folder) as photos, _progress("extend") as advance:
+        samples = scan(photos)
+        _say(Event("start", {"photos": len(samples)}), json_)
+        before = registry.load(model)
+        after = run(before, samples, name=name, test=scan(test) if test else (),
+                    progress=_features_event() if json_ else advance)  # fmt: skip
+        _say(Event("finish"), json_)
+    if distributed.first():
+        saved = save_checkpoint(after, target)
+        if activate:
+            registry.activate(name)
+        _say(Event("saved", {"model": name}), json_)
+        report = {
+            "model": name,
+            "new_herbs": [herb for herb in saved.herbs if herb not in before.herbs],
+            "photos": len(saved.card["added"]) - len(before.card.get("added", ())),
+            "seconds": round(time.perf_counter() - started, 3),
+            **saved.card["proof"],
+        }
+        if json_:
+            _print_json(report)
+        else:
+            _print_proof(report)
+            out.print(f"python -m herbdemo models activate {name}" if not activate else "")
+    distributed.leave()
+
+
+@app.command()
 def train(
     folder: Annotated[
         Path, typer.Argument(help="FOLDER/<herb>/**, or FOLDER/train and /val; or a zip of it.")
@@ -189,11 +269,6 @@ def train(
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     changes = {"epochs": epochs, "patience": patience, "batch": batch}
 
-    def say(event: Event) -> None:
-        if distributed.first():
-            sys.stderr.write(event.line() + "\n")
-            sys.stderr.flush()
-
     with _stop_on_signal() as stop:
         checkpoint = run(
             folder,
@@ -202,13 +277,13 @@ def train(
             start=start_from(init, registry),
             recipe=replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}),
             resume=resume,
-            say=say,
+            say=_say,
             stop=stop,
             command=shlex.join(["python", "-m", "herbdemo", *sys.argv[1:]]),
         )
         if distributed.first():
             saved = save_checkpoint(checkpoint, target)
-            say(Event("saved", {"model": saved.id}))
+            _say(Event("saved", {"model": saved.id}))
             report = {"model": saved.id, "sha256": saved.sha256, "metrics": saved.card["metrics"]}
             report |= {k: saved.card[k] for k in ("old_herbs", "stopped") if k in saved.card}
             if json_:
@@ -317,6 +392,64 @@ def _print_answer(answer: dict[str, Any]) -> None:
     for c in answer["candidates"]:
         names = " · ".join(name for name in (c["zh"], c["pinyin"], c["latin"], c["en"]) if name)
         out.print(f"  {c['probability']:6.1%}  {names}", markup=False, highlight=False)
+
+
+def _print_findings(report: dict[str, Any]) -> None:
+    table = Table(title=f"{report['photos']} photos, {len(report['herbs'])} herbs")
+    for column in ("", "herb", "finding", "files"):
+        table.add_column(column, overflow="fold")
+    for f in report["findings"]:
+        more = f["count"] - 3
+        files = ", ".join(f["files"][:3]) + (f", and {more} more" if more > 0 else "")
+        table.add_row(f["level"], Text(f["herb"]), Text(f["en"]), Text(files))
+    out.print(table)
+    new = set(report["new_herbs"])
+    for name, herbs in (("new", new), ("known", report["herbs"].keys() - new)):
+        if herbs:
+            counts = ", ".join(f"{h} {n}" for h, n in report["herbs"].items() if h in herbs)
+            out.print(f"{name}: {counts}", markup=False, highlight=False)
+
+
+def _print_proof(report: dict[str, Any]) -> None:
+    """The before/after report, in a table."""
+    table = Table(title=f"{report['before']['model']} → {report['model']}")
+    for column in ("", "photos", "before", "after"):
+        table.add_column(column, justify="left" if not column else "right")
+    before, after = report["before"], report["after"]
+    for what, was, is_, n in (
+        ("old herbs, top-1", before["top1"], after["old_top1"], after["n_old"]),
+        ("new herbs, top-1", None, after["new_top1"], after["n_new"]),
+        ("ECE", before["ece"], after["ece"], ""),
+    ):
+        shares = ("–" if share is None else f"{share:.1%}" for share in (was, is_))
+        table.add_row(what, str(n), *shares)
+    out.print(table)
+    how = report["held_out"]
+    out.print(f"old: {how['old'] or '–'}; new: {how['new'] or '–'}", markup=False)
+
+
+def _say(event: Event, json_: bool = True) -> None:
+    """One event on standard error, where programs listen, by the first of several processes."""
+    from herbdemo import distributed
+
+    if json_ and distributed.first():
+        sys.stderr.write(event.line() + "\n")
+        sys.stderr.flush()
+
+
+def _features_event() -> Callable[[int, int], None]:
+    """Says how far the features are, at most once a second."""
+    started = last = time.perf_counter()
+
+    def say(done: int, total: int) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if now - last >= 1 or done == total:
+            last = now
+            rate = done / (now - started)
+            _say(Event("features", {"done": done, "total": total, "photos_per_second": rate}))
+
+    return say
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,7 +154,8 @@ def near_pairs(
     Args:
         a: fingerprints (N,), int64. b: others (M,).
     """
-    others = a if b is None else b
+    # Unsigned: of a negative number, numpy would count the bits of its absolute value.
+    a, others = (np.asarray(x, np.int64).view(np.uint64) for x in (a, a if b is None else b))
     for start in range(0, len(a), _HASH_ROWS):
         first = start if b is None else 0
         bits = np.bitwise_count(a[start : start + _HASH_ROWS, None] ^ others[None, first:])
@@ -162,29 +164,33 @@ def near_pairs(
         yield i[wanted] + start, j[wanted] + first
 
 
-def copy_groups(fingerprints: np.ndarray) -> np.ndarray:
+def copy_groups(prints: np.ndarray) -> np.ndarray:
     """The number of each photo's group (N,); a copy of a copy is in the same group."""
     from scipy.sparse import coo_array  # imported late: half a second, and the page has no use
     from scipy.sparse.csgraph import connected_components
 
-    different, which = np.unique(fingerprints, return_inverse=True)
+    different, which = np.unique(prints, return_inverse=True)
     i, j = (np.concatenate(x) for x in zip(*near_pairs(different), strict=True))
     n = len(different)
     return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)))[1][which]
 
 
-def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
+def fingerprints(samples: Sequence[Sample]) -> tuple[np.ndarray, list[Sample]]:
+    """The fingerprints (N,), int64, of the photos that open, and these photos."""
     prints, readable = [], []
     for sample in samples:
-        try:
+        with suppress(HerbError):
             prints.append(fingerprint(open_photo(sample.path, longest=256).image))
-        except HerbError:
-            continue
-        readable.append(sample)
+            readable.append(sample)
+    return np.array(prints, np.int64), readable
+
+
+def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
+    prints, readable = fingerprints(samples)
     if not readable:
         return []
     groups: dict[int, list[Sample]] = defaultdict(list)
-    for group, sample in zip(copy_groups(np.array(prints, np.int64)), readable, strict=True):
+    for group, sample in zip(copy_groups(prints), readable, strict=True):
         groups[group].append(sample)
     return list(groups.values())
 

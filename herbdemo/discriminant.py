@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg import lapack
 from torch import Tensor
 
+Head = tuple[np.ndarray, np.ndarray]  # W (herbs, D), b (herbs,)
 SHRINK = 0.03  # share of the covariance replaced by equal noise; chosen on val
 SHARE = 0.75  # of the discriminant in `blended`; chosen on val, see benchmarks/RECIPE.md
 
@@ -49,7 +50,7 @@ class Discriminant:
         precision = shrunk_inverse(within, shrink)
         return cls(count, total / count[:, None], precision, float((precision * within).sum()))
 
-    def head(self) -> tuple[np.ndarray, np.ndarray]:
+    def head(self) -> Head:
         """W (herbs, D), b (herbs,) whose logits are log-likelihoods of equally likely herbs.
 
         A mean of n photos misses the true one, which makes its herb look further away than it is,
@@ -96,29 +97,37 @@ def blended(
     statistics: Mapping[str, Tensor],
     *,
     share: float = SHARE,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Head:
     """The weighted mean of a trained head and the discriminant, which err on different photos.
 
     The discriminant is scaled so that its logits are as large as the trained head's: the factor is
     the least-squares fit over the training photos, which the sums give without them.
     """
-    count, total, moment = moments(statistics)
-    w, b = centred(*Discriminant.of(count, total, moment).head())
-    trained_w, trained_b = centred(weight.astype(np.float64), bias.astype(np.float64))
-    everything, photos = total.sum(axis=0), count.sum()
-
-    def product(w1: np.ndarray, b1: np.ndarray, w2: np.ndarray, b2: np.ndarray) -> float:
-        """Sum over all photos and herbs of the products of two heads' logits."""
-        across = (b1 @ w2 + b2 @ w1) @ everything
-        return float(((w1 @ moment) * w2).sum() + across + photos * (b1 @ b2))
-
-    scale = product(w, b, trained_w, trained_b) / product(w, b, w, b)
-    return (
-        ((1 - share) * trained_w + share * scale * w).astype(np.float32),
-        ((1 - share) * trained_b + share * scale * b).astype(np.float32),
+    sums = moments(statistics)
+    found, trained = centred(*Discriminant.of(*sums).head()), centred(weight, bias)
+    scale = loudness(trained, found, *sums)
+    return tuple(
+        ((1 - share) * t + share * scale * f).astype(np.float32)
+        for t, f in zip(trained, found, strict=True)
     )
 
 
-def centred(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def loudness(
+    head: Head, other: Head, count: np.ndarray, total: np.ndarray, moment: np.ndarray
+) -> float:
+    """The factor that makes the logits of `other` most like those of `head`, in squares."""
+    photos, everything = count.sum(), total.sum(axis=0)
+
+    def product(one: Head, two: Head) -> float:
+        """Sum over all photos and herbs of the products of two heads' logits."""
+        (w1, b1), (w2, b2) = one, two
+        across = (b1 @ w2 + b2 @ w1) @ everything
+        return float(((w1 @ moment) * w2).sum() + across + photos * (b1 @ b2))
+
+    return product(head, other) / product(other, other)
+
+
+def centred(weight: np.ndarray, bias: np.ndarray) -> Head:
     """What all herbs have in common taken away, which no softmax can see."""
+    weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     return weight - weight.mean(axis=0), bias - bias.mean()

@@ -45,6 +45,12 @@ def join() -> "Accelerator":
     )
 
 
+def meet() -> None:
+    """`join` where torchrun started several; importing Accelerate for one alone takes a second."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        join()
+
+
 def leave() -> None:
     """Part from the other processes, at the end of the program."""
     if distributed.is_initialized():

@@ -14,9 +14,9 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -184,6 +184,20 @@ def sweep(*, root: Path | None = None) -> None:
         with suppress(FileNotFoundError):  # another process was quicker
             if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
                 _delete(folder)
+
+
+@contextmanager
+def class_folders(source: str | Path) -> Iterator[Path]:
+    """The folder `source` itself, or the class folders of the zip `source`, for a while.
+
+    Raises:
+        HerbError: the zip is refused.
+    """
+    if Path(source).is_file():
+        with unpacked(source) as folder:
+            yield folder
+    else:
+        yield Path(source)
 
 
 def loose_photos(folder: Path) -> tuple[Refused, ...]:

@@ -4,6 +4,7 @@ That shape is what makes everything else cheap: scores, heatmaps, contrasts, unk
 are all linear algebra on the feature map A (see `heatmap.py`).
 """
 
+import copy
 from collections.abc import Mapping
 
 import torch
@@ -89,6 +90,16 @@ def replace_head(network: HerbNet, num_classes: int) -> None:
     network.fc = nn.Linear(network.fc.in_features, num_classes)
     nn.init.normal_(network.fc.weight, std=0.01)
     nn.init.zeros_(network.fc.bias)
+
+
+def with_head(network: HerbNet, weight: Tensor, bias: Tensor) -> HerbNet:
+    """`network` with another linear head: W (herbs, D), b (herbs,). The layers below are shared."""
+    twin = copy.copy(network)
+    # A shallow copy shares the table of its parts, too; the head must not move into both.
+    twin._modules = {**network._modules, "fc": nn.Linear(*weight.shape[::-1])}
+    twin.fc.weight.data, twin.fc.bias.data = weight, bias
+    twin.fc.to(next(network.parameters()).device)
+    return twin.eval().requires_grad_(False)
 
 
 def _not_resnet50() -> HerbError:

@@ -9,7 +9,7 @@ from toys import HERBS, TinyNet, herb_picture, refusal
 
 from herbdemo.calibrate import feature_statistics
 from herbdemo.checkpoint import Checkpoint, Preprocessing
-from herbdemo.discriminant import discriminant, moments
+from herbdemo.discriminant import Discriminant, moments
 from herbdemo.evaluate import Features
 from herbdemo.replay import Anchor, joined, remember, sources
 
@@ -67,8 +67,8 @@ def test_remembered_sums_and_those_of_photos_make_the_same_head_as_all_photos(mo
     sums = {key: memory.statistics[key] + seen[key] for key in ("count", "sum", "moment")}
     for a, b in zip(moments(sums)[:2], moments(model.statistics)[:2], strict=True):
         assert a == pytest.approx(b, rel=1e-5)
-    weight, bias = discriminant(*moments(sums))
-    whole_weight, whole_bias = discriminant(*moments(model.statistics))
+    weight, bias = Discriminant.of(*moments(sums)).head()
+    whole_weight, whole_bias = Discriminant.of(*moments(model.statistics)).head()
     # Not equal: the covariance of half the photos stands in for that of the others.
     assert np.corrcoef(weight.ravel(), whole_weight.ravel())[0, 1] > 0.999
     heads = (weight, bias), (whole_weight, whole_bias)

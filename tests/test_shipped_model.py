@@ -79,15 +79,33 @@ def test_the_weights_are_sound():
     assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
-def test_the_readmes_repeat_the_card(card, readme):
+@pytest.mark.parametrize(
+    ("readme", "refused", "certain"),
+    [
+        ("README.md", "({share} of {photos} refused)", "calls {share} *certain*"),
+        ("README.zh-CN.md", "{photos} 张中拒认 {share}）", "有 {share} 甚至答“可信”"),
+    ],
+)
+def test_the_readmes_repeat_the_card(card, readme, refused, certain):
     text = (ROOT / readme).read_text()
     assert card["id"] in text
     for photos in ("test", "other_sources"):
         metrics = card["metrics"][photos]
         low, high = metrics["top1_interval"]
-        top1 = f"{metrics['top1']:.1%} ({100 * low:.1f}–{100 * high:.1f})".replace("%", " %")
-        assert f"{metrics['photos']} | {top1} | " in text
-        assert f"| {metrics['ece']:.1%} |".replace("%", " %") in text
+        row = (
+            f"| {metrics['photos']} | {metrics['top1']:.1%} ({100 * low:.1f}–{100 * high:.1f}) "
+            f"| {metrics['top5']:.1%} | {metrics['ece']:.1%} "
+            f"| {metrics['certain']:.0%}, {metrics['certain_top1']:.1%} |"
+        )
+        assert row.replace("%", " %") in text
     for unknown in ("unknown_far", "unknown_near"):
-        assert f"{card['metrics'][unknown]['auroc']:.3f}" in text
+        metrics = card["metrics"][unknown]
+        assert f"{metrics['auroc']:.3f}" in text
+        share = percent(metrics["unknown_refused"])
+        assert refused.format(share=share, photos=metrics["unknown_photos"]) in text
+    share = percent(card["metrics"]["unknown_near"]["unknown_certain"])
+    assert certain.format(share=share) in text
+
+
+def percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %")
