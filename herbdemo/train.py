@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo import distributed
+from herbdemo.archive import unpacked
 from herbdemo.augment import mixed
 from herbdemo.batches import batch_loader
 from herbdemo.calibrate import finish
@@ -220,10 +221,8 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = group["rate"] * schedule(step / steps, warmup=recipe.warmup)
                 rng = np.random.default_rng((recipe.seed, step))  # the same in every process
-                x = x.to(device, memory_format=torch.channels_last)
-                x, target = mixed(
-                    x, y.to(device), num_classes=len(herbs), share=recipe.mix, rng=rng
-                )
+                x, y = x.to(device, memory_format=torch.channels_last), y.to(device)
+                x, target = mixed(x, y, num_classes=len(herbs), share=recipe.mix, rng=rng)
                 if teacher:
                     with torch.no_grad():
                         target = target.lerp(teacher(x), recipe.distil)
@@ -232,9 +231,8 @@ def fit(
                 accelerator.backward(loss * distributed.world())  # which takes their mean
                 for weight, alive in pruned:
                     weight.grad.mul_(alive)
-                accelerator.clip_grad_norm_(
-                    network.parameters(), 5.0
-                )  # a rare bad batch moves little
+                # A rare bad batch moves little.
+                accelerator.clip_grad_norm_(network.parameters(), 5.0)
                 optimizer.step()
                 decay = min(recipe.average, (1 + step) / (10 + step))
                 update_average(average, network, decay=decay)
@@ -388,10 +386,8 @@ def _few(samples: Sequence[Sample]) -> list[Sample]:
 @contextmanager
 def _opened(folder: str | Path) -> Iterator[Path]:
     """The folder itself, or what a zip holds."""
-    if Path(folder).suffix.lower() == ".zip":
-        from herbdemo.intake import unpacked
-
-        with unpacked(Path(folder)) as inside:
+    if Path(folder).is_file():
+        with unpacked(folder) as inside:
             yield inside
     else:
         yield Path(folder)

@@ -71,8 +71,8 @@ def test_remembered_sums_and_those_of_photos_make_the_same_head_as_all_photos(mo
     whole_weight, whole_bias = Discriminant.of(*moments(model.statistics)).head()
     # Not equal: the covariance of half the photos stands in for that of the others.
     assert np.corrcoef(weight.ravel(), whole_weight.ravel())[0, 1] > 0.999
-    answers = [(photos.pooled @ w.T + b).argmax(1) for w, b in ((weight, bias),
-                                                                (whole_weight, whole_bias))]  # fmt: skip
+    heads = (weight, bias), (whole_weight, whole_bias)
+    answers = [(photos.pooled @ w.T + b).argmax(1) for w, b in heads]
     assert (answers[0] == answers[1]).mean() > 0.995
 
 
