@@ -20,7 +20,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract_together
 from herbdemo.events import Event
+from herbdemo.held_out import judged, trained
 from herbdemo.network import HerbNet, replace_head
 from herbdemo.optimise import (
     careful_adamw,
@@ -90,6 +91,7 @@ def train(
         old = start.model.herbs if start.model else ()
         herbs = (*old, *(herb for herb in present if herb not in set(old)))
         memory = remember(start.model, set(present)) if start.model else None
+        before = judged(start.model, val_samples) if start.model else None
         state, history = fit(
             start.network,
             train_samples,
@@ -108,7 +110,7 @@ def train(
             train_samples, val_samples = _few(train_samples), _few(val_samples)
         say(Event("finish"))
         training = {"command": command, "recipe": asdict(recipe), "history": history}
-        return finish(
+        after = finish(
             state,
             name=name,
             herbs=herbs,
@@ -123,6 +125,10 @@ def train(
                 **({"stopped": True} if stopped else {}),
             },
         )
+        if stopped:  # its proof would take longer than stopping may
+            return after
+        report = trained(start.model, before, after, val_samples, memory and memory.held_out)
+        return replace(after, card={**after.card, "proof": report})
 
 
 def herbs_of(samples: Sequence[Sample]) -> tuple[str, ...]:
