@@ -39,7 +39,7 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract_together
+from herbdemo.evaluate import extract_together, joined
 from herbdemo.events import Event
 from herbdemo.held_out import judged, trained
 from herbdemo.network import HerbNet, replace_head
@@ -51,7 +51,7 @@ from herbdemo.optimise import (
     update_average,
 )
 from herbdemo.recipe import Recipe, schedule
-from herbdemo.replay import Anchor, Memory, joined, remember, sources
+from herbdemo.replay import Anchor, Memory, remember, sources
 from herbdemo.resume import load_state, save_state
 from herbdemo.start import Start
 
@@ -371,7 +371,7 @@ def _check(herbs: Sequence[str], val: Sequence[Sample], memory: Memory | None) -
             "Training needs at least two herbs. Add another herb's folder.",
             hint="too-few-herbs",
         )
-    if not val and not (memory and len(memory.held_out.labels)):
+    if not val and memory is None:
         raise HerbError(
             "照片太少，留不出验证用的照片。请为每种药材至少准备 8 张不同的照片。",
             "Too few photos to set some aside for validation. Give at least 8 different photos "
