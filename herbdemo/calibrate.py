@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,10 +13,12 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract_together, measure
+from herbdemo.evaluate import Features, extract_together, joined, measure
 from herbdemo.network import network_from_state
-from herbdemo.replay import Memory, joined
 from herbdemo.scores import Head, directions
+
+if TYPE_CHECKING:  # it rests on this module
+    from herbdemo.replay import Memory
 
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
 DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
@@ -34,7 +36,7 @@ def finish(
     val: Sequence[Sample],
     card: Mapping[str, Any],
     unseen: Sequence[Sample] = (),
-    memory: Memory | None = None,
+    memory: "Memory | None" = None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
 

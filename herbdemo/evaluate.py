@@ -35,6 +35,16 @@ class Features:
     failures: tuple[tuple[Path, HerbError], ...] = ()
 
 
+def joined(some: Features, more: Features) -> Features:
+    """The features of both."""
+    pooled = [part.pooled for part in (some, more) if len(part.labels)] or [some.pooled]
+    return Features(
+        np.concatenate(pooled),
+        np.concatenate([some.labels, more.labels]),
+        some.failures + more.failures,
+    )
+
+
 @dataclass(frozen=True)
 class Report:
     """What `evaluate` found. Shares are 0..1; intervals are 95 % (Wilson)."""

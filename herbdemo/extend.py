@@ -11,7 +11,6 @@ adding both, and a herb that is taken away again leaves the model as it was.
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -19,10 +18,9 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import Features, extract_together
-from herbdemo.proof import Judged, proof
-from herbdemo.scores import Head
-from herbdemo.solve import Added, base_of, held_out, solved, without_herb
+from herbdemo.evaluate import extract_together
+from herbdemo.held_out import kept, photo_name, tested
+from herbdemo.solve import Added, base_of, solved, without_herb
 
 
 def extend(
@@ -66,13 +64,10 @@ def extend(
     )
     after, left_out = solved(base, known.joined(new), name=name)
     if test:
-        judged = extract_together(engine, test, after.herbs, checkpoint.preprocessing)
-        report = _tested(checkpoint, after, judged, test)
+        report = tested(checkpoint, after, test)
     else:
-        files = dict(
-            zip(photos, (f"{s.path.parent.name}/{s.path.name}" for s in fresh), strict=True)
-        )
-        report = _kept(checkpoint, after, left_out, {p: files[p] for p in new.photos})
+        files = dict(zip(new.photos, (photo_name(fresh[i]) for i in opened), strict=True))
+        report = kept(checkpoint, after, left_out, files)
     return replace(after, card={**after.card, "parent": checkpoint.id, "proof": report})
 
 
@@ -123,63 +118,3 @@ def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[
             fresh.append(sample)
             photos.append(photo)
     return fresh, photos
-
-
-# The proof
-
-
-def _kept(
-    before: Checkpoint, after: Checkpoint, left_out: Judged, files: dict[str, str]
-) -> dict[str, Any]:
-    """Old herbs on kept features, new ones by leaving out; `files` of the photos just learned."""
-    held, labels = held_out(after)
-    truth = [after.herbs[k] for k in labels]
-    old = Judged(before.herbs, Head.of(before).probabilities(held), truth, [""] * len(truth))
-    new = [
-        i
-        for i, (herb, photo) in enumerate(zip(left_out.truth, left_out.files, strict=True))
-        if photo in files and herb not in before.herbs
-    ]
-    both = Judged(
-        after.herbs,
-        np.concatenate([Head.of(after).probabilities(held), left_out.probabilities[new]]),
-        [*truth, *(left_out.truth[i] for i in new)],
-        [*old.files, *(files[left_out.files[i]] for i in new)],
-    )
-    return proof(
-        old,
-        both,
-        model=before.id,
-        temperature=after.temperature,
-        old="kept" if len(truth) else "",
-        new="leave-one-out" if new else "",
-    )
-
-
-def _tested(
-    before: Checkpoint, after: Checkpoint, features: Features, test: Sequence[Sample]
-) -> dict[str, Any]:
-    """Both on photos that neither learned from."""
-    failed = {path for path, _ in features.failures}
-    files = [f"{s.path.parent.name}/{s.path.name}" for s in test if s.path not in failed]
-    order = np.array(
-        [i for i, k in enumerate(features.labels) if k >= 0 and after.herbs[k] in before.herbs]
-        + [
-            i
-            for i, k in enumerate(features.labels)
-            if k >= 0 and after.herbs[k] not in before.herbs
-        ],
-        dtype=int,
-    )
-    truth = [after.herbs[features.labels[i]] for i in order]
-    names = [files[i] for i in order]
-    old = sum(herb in before.herbs for herb in truth)
-    pooled = features.pooled[order]
-    return proof(
-        Judged(before.herbs, Head.of(before).probabilities(pooled[:old]), truth[:old], names[:old]),
-        Judged(after.herbs, Head.of(after).probabilities(pooled), truth, names),
-        model=before.id,
-        temperature=after.temperature,
-        old="test" if old else "",
-        new="test" if old < len(truth) else "",
-    )

@@ -14,7 +14,9 @@ from herbdemo.herbs import find, namesakes
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 MAX_FILES = 50  # listed with a finding; the count goes on
-SMALLEST = 64  # px, the shorter side: a network that sees 224 would get three quarters made up
+# px, the shorter side. Of 122 validation photos the default model tells 97 % as they are (256 px),
+# 93 % when reduced to 64, 84 % when reduced to 48.
+SMALLEST = 64
 FEWEST = 5  # photos of a herb; with fewer, which ones they are decides more than the method
 IMBALANCE = 10  # times as many photos of one herb as of another
 SURE = 0.9  # probability from which on another answer of the model is worth a look
@@ -69,13 +71,14 @@ _SENTENCES = {
     ),
     "ambiguous-name": (
         WARNING,
-        "“{name}”可能指{names}，所以被当作另一种药材。请改用其中一个名字。",
-        "“{name}” may mean {names}, so it is taken for a herb of its own. Use one of these names.",
+        "“{name}”可能指{names_zh}，所以被当作另一种药材。请改用其中一个名字。",
+        "“{name}” may mean {names_en}, so it is taken for a herb of its own. "
+        "Use one of these names.",
     ),
     "same-herb-twice": (
         NOTE,
-        "{names}是同一种药材“{herb}”，合在一起。",
-        "{names} are one herb, “{herb}”, and are put together.",
+        "{names_zh}是同一种药材“{herb}”，合在一起。",
+        "{names_en} are one herb, “{herb}”, and are put together.",
     ),
     "imbalance": (
         WARNING,
@@ -102,9 +105,10 @@ _SENTENCES = {
     ),
     "called-otherwise/new": (
         NOTE,
-        "“{herb}”是新药材。模型现在有九成以上把握把其中 {n} 张认作别的：{names}。学会以后会改变。",
+        "“{herb}”是新药材。模型现在有九成以上把握把其中 {n} 张认作别的：{names_zh}。"
+        "学会以后会改变。",
         "“{herb}” is new. The model is more than 90 % sure of something else in {photos}: "
-        "{names}. That changes once it has learnt.",
+        "{names_en}. That changes once it has learnt.",
     ),
     "called-otherwise/most": (
         WARNING,
@@ -221,11 +225,11 @@ def names(given: Mapping[str, str], known: Iterable[str]) -> Iterator[Finding]:
         if herb in known and name != herb:
             yield _finding("known-herb", herb, name=shown(name))
         if not find(name) and len(meant := namesakes(name)) > 1:
-            listed = "、".join(other.zh for other in meant)
+            listed = [other.zh for other in meant]
             yield _finding("ambiguous-name", herb, name=shown(name), names=listed)
     for herb, folders in _grouped((herb, name) for name, herb in given.items()).items():
         if len(folders) > 1:
-            listed = "、".join(f"“{shown(folder)}”" for folder in folders)
+            listed = [f"“{shown(folder)}”" for folder in folders]
             yield _finding("same-herb-twice", herb, names=listed)
 
 
@@ -260,16 +264,28 @@ def called_otherwise(photos: Photos, known: Iterable[str]) -> Iterator[Finding]:
             else:
                 rest[other] = files
         if rest:  # all that is new resembles something, so this is worth one line
-            listed = "、".join(f"{other} {len(files)}" for other, files in rest.items())
+            listed = [f"{other} {len(files)}" for other, files in rest.items()]
             yield _finding("called-otherwise/new", herb, [*chain(*rest.values())], names=listed)
 
 
 def _finding(
-    kind: str, herb: str = "", files: Sequence[str] = (), *, n: int | None = None, **facts: object
+    kind: str,
+    herb: str = "",
+    files: Sequence[str] = (),
+    *,
+    n: int | None = None,
+    names: Sequence[str] = (),
+    **facts: object,
 ) -> Finding:
     level, zh, en = _SENTENCES[kind]
     n = len(files) if n is None else n
-    facts |= {"herb": herb, "n": n, "photos": f"{n} photo" if n == 1 else f"{n} photos"}
+    facts |= {
+        "herb": herb,
+        "n": n,
+        "photos": f"{n} photo" if n == 1 else f"{n} photos",
+        "names_zh": "、".join(names),
+        "names_en": ", ".join(names),
+    }
     return Finding(
         level=level,
         kind=kind.partition("/")[0],

@@ -8,8 +8,8 @@ to; so the new network is held near the old one on the photos at hand (Li & Hoie
 without forgetting").
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,10 +19,12 @@ from torch.nn import functional
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.discriminant import covariance, moments, shrunk
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import Features
+from herbdemo.evaluate import Features, joined
+from herbdemo.solve import Added
 
 REHEARSED = 100  # features per herb that the head is fitted on
 MOST_REHEARSED = 20_000  # of all herbs together: 164 MB
+DRAWN_HELD_OUT = 5  # features of each herb of which the model kept no validation photo
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Memory:
         mean (R, D), factor (D, D): x = mean + factor · z, z standard normal, are features of each.
         scatter: mean squared distance of a photo's features from their herb's mean.
         statistics: the part of the model's statistics that is theirs, see `calibrate.finish`.
-        held_out: features of the model's own validation photos of them, where it kept any.
+        held_out: features of the model's own validation photos of them; drawn where it kept none.
     """
 
     herbs: tuple[str, ...]
@@ -72,7 +74,8 @@ def remember(model: Checkpoint, present: set[str]) -> Memory | None:
     if not len(replayed):
         return None
     known = model.statistics
-    if not {"count", "sum", "moment"} <= set(known) or (known["count"][replayed] == 0).any():
+    sums = _sums(model)
+    if sums is None or (sums[0][replayed] == 0).any():
         raise HerbError(
             "这个模型没有保存各种药材的特征统计，没有照片的药材会被忘记。请把它们的照片也放进文件夹，"
             "或用 --init imagenet 重新训练。",
@@ -80,44 +83,70 @@ def remember(model: Checkpoint, present: set[str]) -> Memory | None:
             "forgotten. Put their photos into the folder too, or train anew with --init imagenet.",
             hint="no-statistics",
         )
-    count, total, moment = moments(known)
+    count, total, moment = sums
     spread = covariance(count, total, moment)
-    mean = total[replayed] / count[replayed, None]
     mine = np.isin(np.arange(len(count)), replayed)
     # Their photos' scatter around their means, with the covariance that all herbs share.
     scatter = spread * max(0.0, count[mine].sum() - mine.sum())
-    upper = np.triu_indices(len(spread))
+    mean = total[mine] / count[mine, None]
     statistics = {
         "count": torch.from_numpy(count * mine).float(),
         "sum": torch.from_numpy(total * mine[:, None]).float(),
-        "moment": torch.from_numpy((scatter + total[mine].T @ mean)[upper]).float(),
-        **{key: known[key] for key in ("basis", "bank") if key in known},
+        "moment": torch.from_numpy(
+            (scatter + total[mine].T @ mean)[np.triu_indices(len(spread))]
+        ).float(),
+        **_familiar(known, replayed),
     }
-    held_out = Features(np.zeros((0, len(spread)), np.float32), np.zeros(0, np.int64))
-    if {"val", "val_labels"} <= set(known):
-        labels = known["val_labels"].numpy()
-        rows = np.isin(labels, replayed)
-        held_out = Features(known["val"].float().numpy()[rows], labels[rows])
-    return Memory(
+    nothing = Features(np.zeros((0, len(spread)), np.float32), np.zeros(0, np.int64))
+    memory = Memory(
         herbs=model.herbs,
         replayed=replayed,
         mean=mean.astype(np.float32),
         factor=np.linalg.cholesky(shrunk(spread)).astype(np.float32),
         scatter=float(np.trace(spread)),
         statistics=statistics,
-        held_out=held_out,
+        held_out=nothing,
     )
+    return replace(memory, held_out=_held_out(memory, known))
 
 
-def joined(photos: Features, memory: Features) -> Features:
-    """Features of photos and remembered ones, together."""
-    if not len(photos.labels):
-        return memory
-    return Features(
-        np.concatenate([photos.pooled, memory.pooled]),
-        np.concatenate([photos.labels, memory.labels]),
-        photos.failures,
-    )
+def _sums(model: Checkpoint) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """count, sum and second moment over all photos of the model, also those added later."""
+    known, added = model.statistics, Added.of(model)
+    if not {"count", "sum", "moment"} <= set(known):
+        return None
+    count, total, moment = moments(known)
+    count = np.pad(count, (0, len(model.herbs) - len(count)))
+    total = np.pad(total, ((0, len(count) - len(total)), (0, 0)))
+    labels = np.array([model.herbs.index(herb) for herb in added.herbs], dtype=int)
+    x = added.pooled.astype(np.float64)
+    np.add.at(count, labels, 1)
+    np.add.at(total, labels, x)
+    return count, total, (moment + x.T @ x if len(x) else moment)
+
+
+def _familiar(known: Mapping[str, Tensor], replayed: np.ndarray) -> dict[str, Tensor]:
+    """The photos of `replayed` that tell what is familiar, as far as the model kept them."""
+    if not {"basis", "bank"} <= set(known):
+        return {}
+    if "bank_labels" not in known:  # an older model: nobody knows whose they are
+        labels = torch.full((len(known["bank"]),), -1)
+        return {"basis": known["basis"], "bank": known["bank"], "bank_labels": labels}
+    rows = torch.from_numpy(np.isin(known["bank_labels"].numpy(), replayed))
+    return {"basis": known["basis"], **{k: known[k][rows] for k in ("bank", "bank_labels")}}
+
+
+def _held_out(memory: Memory, known: Mapping[str, Tensor]) -> Features:
+    """The kept validation photos of replayed herbs; drawn ones for herbs that have none.
+
+    Without any, the new herbs' photos alone would say how sure the model may be.
+    """
+    pooled = known.get("val", torch.zeros(0, len(memory.factor))).float().numpy()
+    labels = known.get("val_labels", torch.zeros(0, dtype=torch.long)).numpy()
+    kept = np.isin(labels, memory.replayed)
+    lacking = np.flatnonzero(~np.isin(memory.replayed, labels))
+    drawn = memory.draw(np.repeat(lacking, DRAWN_HELD_OUT), np.random.default_rng(0))
+    return joined(Features(pooled[kept], labels[kept]), drawn)
 
 
 class Anchor(nn.Module):

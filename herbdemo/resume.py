@@ -1,6 +1,5 @@
 """The state of a training on disk: all that going on after a kill needs, in safetensors."""
 
-import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from herbdemo.errors import HerbError
+from herbdemo.errors import HerbError, shortage
 from herbdemo.recipe import Recipe
 
 
@@ -32,7 +31,7 @@ def save_state(
     """Write the state; whoever is killed meanwhile finds the one before.
 
     Raises:
-        HerbError: the disk is full.
+        HerbError: the disk is full; what was there before still is.
     """
     tensors = {f"network.{k}": v for k, v in network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
@@ -44,18 +43,9 @@ def save_state(
         file.parent.mkdir(parents=True, exist_ok=True)
         save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, temporary, metadata=notes)
         os.replace(temporary, file)
-    except (OSError, safetensors.SafetensorError) as error:
+    except Exception as error:
         temporary.unlink(missing_ok=True)
-        # safetensors passes the system's error on as text only; 112 is Windows.
-        full = f"os error {errno.ENOSPC})", "os error 112)"
-        if getattr(error, "errno", None) != errno.ENOSPC and not any(f in str(error) for f in full):
-            raise
-        raise HerbError(
-            "磁盘已满，训练无法继续；正在使用的模型不受影响。请腾出空间，再用 --resume 继续。",
-            "The disk is full, so the training cannot go on; the model in use is unharmed. Make "
-            "room, then go on with --resume.",
-            hint="disk-full",
-        ) from error
+        raise shortage(error) or error from error
 
 
 def load_state(

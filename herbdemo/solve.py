@@ -20,6 +20,7 @@ from herbdemo.calibrate import certain_threshold, fit_temperature, unknown_thres
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.discriminant import Discriminant, centred, loudness, moments
 from herbdemo.errors import HerbError
+from herbdemo.held_out import held_out
 from herbdemo.network import with_head
 from herbdemo.proof import Judged
 from herbdemo.scores import Head, directions, softmax
@@ -241,14 +242,6 @@ def _statistics(
     near = rows @ head.bank.T
     near[np.arange(len(rows)), len(head.bank) - len(rows) + np.arange(len(rows))] = -1  # itself
     return kept, (head.familiarity(held_out(base)[0]), near.max(axis=1))
-
-
-def held_out(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
-    """The kept features (n, D) and labels (n,) of the base model's validation photos."""
-    known = checkpoint.statistics
-    size = checkpoint.network.fc.in_features
-    held = known.get("val", torch.zeros(0, size)).float().numpy()
-    return held, known.get("val_labels", torch.zeros(0, dtype=torch.long)).numpy()
 
 
 def without_herb(base: Checkpoint, k: int) -> Checkpoint:

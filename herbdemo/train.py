@@ -20,7 +20,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo import distributed
+from herbdemo.archive import unpacked
 from herbdemo.augment import mixed
 from herbdemo.batches import batch_loader
 from herbdemo.calibrate import finish
@@ -38,8 +39,9 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract_together
+from herbdemo.evaluate import extract_together, joined
 from herbdemo.events import Event
+from herbdemo.held_out import judged, trained
 from herbdemo.network import HerbNet, replace_head
 from herbdemo.optimise import (
     careful_adamw,
@@ -49,7 +51,7 @@ from herbdemo.optimise import (
     update_average,
 )
 from herbdemo.recipe import Recipe, schedule
-from herbdemo.replay import Anchor, Memory, joined, remember, sources
+from herbdemo.replay import Anchor, Memory, remember, sources
 from herbdemo.resume import load_state, save_state
 from herbdemo.start import Start
 
@@ -89,6 +91,7 @@ def train(
         old = start.model.herbs if start.model else ()
         herbs = (*old, *(herb for herb in present if herb not in set(old)))
         memory = remember(start.model, set(present)) if start.model else None
+        before = judged(start.model, val_samples) if start.model else None
         state, history = fit(
             start.network,
             train_samples,
@@ -107,7 +110,7 @@ def train(
             train_samples, val_samples = _few(train_samples), _few(val_samples)
         say(Event("finish"))
         training = {"command": command, "recipe": asdict(recipe), "history": history}
-        return finish(
+        after = finish(
             state,
             name=name,
             herbs=herbs,
@@ -122,6 +125,10 @@ def train(
                 **({"stopped": True} if stopped else {}),
             },
         )
+        if stopped:  # its proof would take longer than stopping may
+            return after
+        report = trained(start.model, before, after, val_samples, memory and memory.held_out)
+        return replace(after, card={**after.card, "proof": report})
 
 
 def herbs_of(samples: Sequence[Sample]) -> tuple[str, ...]:
@@ -220,10 +227,8 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = group["rate"] * schedule(step / steps, warmup=recipe.warmup)
                 rng = np.random.default_rng((recipe.seed, step))  # the same in every process
-                x = x.to(device, memory_format=torch.channels_last)
-                x, target = mixed(
-                    x, y.to(device), num_classes=len(herbs), share=recipe.mix, rng=rng
-                )
+                x, y = x.to(device, memory_format=torch.channels_last), y.to(device)
+                x, target = mixed(x, y, num_classes=len(herbs), share=recipe.mix, rng=rng)
                 if teacher:
                     with torch.no_grad():
                         target = target.lerp(teacher(x), recipe.distil)
@@ -232,9 +237,8 @@ def fit(
                 accelerator.backward(loss * distributed.world())  # which takes their mean
                 for weight, alive in pruned:
                     weight.grad.mul_(alive)
-                accelerator.clip_grad_norm_(
-                    network.parameters(), 5.0
-                )  # a rare bad batch moves little
+                # A rare bad batch moves little.
+                accelerator.clip_grad_norm_(network.parameters(), 5.0)
                 optimizer.step()
                 decay = min(recipe.average, (1 + step) / (10 + step))
                 update_average(average, network, decay=decay)
@@ -367,7 +371,7 @@ def _check(herbs: Sequence[str], val: Sequence[Sample], memory: Memory | None) -
             "Training needs at least two herbs. Add another herb's folder.",
             hint="too-few-herbs",
         )
-    if not val and not (memory and len(memory.held_out.labels)):
+    if not val and memory is None:
         raise HerbError(
             "照片太少，留不出验证用的照片。请为每种药材至少准备 8 张不同的照片。",
             "Too few photos to set some aside for validation. Give at least 8 different photos "
@@ -388,10 +392,8 @@ def _few(samples: Sequence[Sample]) -> list[Sample]:
 @contextmanager
 def _opened(folder: str | Path) -> Iterator[Path]:
     """The folder itself, or what a zip holds."""
-    if Path(folder).suffix.lower() == ".zip":
-        from herbdemo.intake import unpacked
-
-        with unpacked(Path(folder)) as inside:
+    if Path(folder).is_file():
+        with unpacked(folder) as inside:
             yield inside
     else:
         yield Path(folder)

@@ -1,6 +1,7 @@
 """Batches: what is drawn depends on the seed, not on workers, processes or where a run resumed."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_rare_herbs_are_drawn_more_often_than_they_occur():
     samples = [Sample(Path(str(n)), "a" if n < 900 else "b") for n in range(1000)]
 
     def share(balance: float) -> float:
-        keys = sum(epoch_batches(samples, batch=10, balance=balance, seed=0), [])
+        keys = [*chain(*epoch_batches(samples, batch=10, balance=balance, seed=0))]
         return Counter(samples[position].herb for position, _ in keys)["b"] / len(keys)
 
     assert share(0) == pytest.approx(0.1, abs=0.03)
@@ -76,7 +77,7 @@ def test_processes_share_a_batch_pair_by_pair(monkeypatch, size, world):
     for rank in range(world):
         as_rank(monkeypatch, rank, world)
         parts.append(local_part(range(size)))
-    assert sum(parts, []) == list(range(size))
+    assert [*chain(*parts)] == list(range(size))
     assert all(part[0] % 2 == 0 for part in parts)
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,28 @@ def test_evaluate_reports_accuracy_calibration_and_unknowns(toy_home, tmp_path):
     assert 0.8 <= report["top1"] <= 1
 
 
+def test_check_reports_on_a_folder_and_on_a_zip(toy_home, tmp_path):
+    fill(tmp_path / "photos", "党参", range(6), name="dangshen")
+    fill(tmp_path / "photos", "甘草", range(6), name="新药")
+    (tmp_path / "photos" / "新药" / "bad.jpg").write_bytes(b"")
+    folder = herbdemo("check", tmp_path / "photos", "--json")
+    assert folder.returncode == 0, folder.stderr
+    report = json.loads(folder.stdout)
+    assert report["ok"] is True
+    assert report["herbs"] == {"党参": 6, "新药": 6}
+    assert report["new_herbs"] == ["新药"]
+    kinds = {finding["kind"] for finding in report["findings"]}
+    assert {"known-herb", "unreadable", "too-small"} <= kinds
+
+    shutil.copy(tmp_path / "photos/dangshen/000.png", tmp_path / "photos/新药/same.png")
+    archive = shutil.make_archive(str(tmp_path / "given"), "zip", tmp_path, "photos")
+    result = herbdemo("check", archive)
+    assert result.returncode == 1
+    assert "“党参” and in “新药”" in result.stderr
+    assert "known: 党参 6" in result.stdout
+    assert not list(Path(tempfile.gettempdir()).glob(".unpacking-*"))
+
+
 def test_models_are_listed_activated_rolled_back_and_deleted(toy_home, toy_folder):
     (toy_home / "models" / "second").mkdir()
     for file in toy_folder.iterdir():
@@ -114,21 +138,26 @@ def test_models_are_listed_activated_rolled_back_and_deleted(toy_home, toy_folde
 
 
 def test_a_small_training_makes_a_model_that_recognises(toy_home, tmp_path):
-    for herb in HERBS[:2]:
-        fill(tmp_path / "photos", herb, range(12))
-    done = herbdemo("train", tmp_path / "photos", "--name", "mine", "--init", "toy", "--epochs", 1,
-                    "--json")  # fmt: skip
+    for herb in (*HERBS, "另一种"):
+        fill(tmp_path / "photos", HERBS[0] if herb == "另一种" else herb, range(8), name=herb)
+    command = ("train", tmp_path / "photos", "--name", "mine", "--init", "active")
+    done = herbdemo(*command, "--preset", "quick", "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["model"] == "mine"
+    assert report["old_herbs"] == dict.fromkeys(HERBS, "photos")
     events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    assert [e["kind"] for e in events if e["kind"] != "step"] == ["start", "head", "epoch"]
-    herb_picture(HERBS[0], 50).save(tmp_path / "new.png")
+    assert [event["kind"] for event in events if event["kind"] != "features"] == [
+        "start", "head", "finish", "saved"
+    ]  # fmt: skip
+    card = json.loads((toy_home / "models" / "mine" / "card.json").read_text("utf-8"))
+    assert card["herbs"] == [*HERBS, "另一种"]
+    herb_picture(HERBS[1], 50).save(tmp_path / "new.png")
     answer = json.loads(
         herbdemo("recognise", tmp_path / "new.png", "--json", "--model", "mine").stdout
     )
-    assert len(answer["answers"][0]["candidates"]) == 2  # it knows two herbs
-    again = herbdemo("train", tmp_path / "photos", "--name", "mine", "--init", "toy")
+    assert answer["answers"][0]["candidates"][0]["herb"] == HERBS[1]
+    again = herbdemo(*command)
     assert again.returncode == 1  # the name is taken, said before any training
 
 
@@ -139,8 +168,13 @@ def test_a_small_training_makes_a_model_that_recognises(toy_home, tmp_path):
         (("nonsense",), 2, "nonsense"),
         (("recognise", "x.jpg", "--model", "nobody"), 1, "no model named"),
         (("evaluate", "/nowhere"), 1, "no such folder"),
+        (("check", "/nowhere"), 1, "no such folder"),
+        (("check", "README.md"), 1, "no zip"),
         (("models", "activate", "../../etc"), 1, "no model named"),
         (("train", ".", "--name", "Not/a name"), 1, "lower-case"),
+        (("train", ".", "--name", "x", "--init", "nobody"), 1, "no model named"),
+        (("train", ".", "--name", "x", "--preset", "nonsense"), 2, "standard"),
+        (("train", ".", "--name", "x", "--network", "alexnet"), 2, "resnet50"),
     ],
 )
 def test_wrong_calls_end_with_a_sentence_and_the_right_status(toy_home, arguments, status, says):

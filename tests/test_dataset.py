@@ -1,6 +1,7 @@
 """dataset.py: which photo shows which herb, and a split that no near-copy crosses."""
 
 import imagehash
+import numpy as np
 import pytest
 import torch
 import toys
@@ -12,6 +13,9 @@ from herbdemo.dataset import (
     HASH_DISTANCE,
     PhotoDataset,
     Sample,
+    copy_groups,
+    fingerprint,
+    near_pairs,
     photos_below,
     scan,
     split,
@@ -162,10 +166,11 @@ def test_a_chain_of_copies_stays_together(tmp_path):
     for seed in range(3):
         train, val = split(scan(tmp_path), val_share=0.45, seed=seed)
         prints = [
-            [imagehash.phash(Image.open(sample.path)) for sample in side] for side in (train, val)
+            np.array([fingerprint(open_photo(sample.path, longest=256).image) for sample in side])
+            for side in (train, val)
         ]
         assert len(val) > 10
-        assert min(a - b for a in prints[0] for b in prints[1]) > HASH_DISTANCE
+        assert not any(len(i) for i, _ in near_pairs(*prints))
 
 
 def test_the_seed_decides_the_split_and_nothing_else_does(copied):
@@ -211,6 +216,50 @@ def test_a_herb_in_val_alone_gets_a_sentence(tmp_path):
     error = refusal(train_and_val, tmp_path)
     assert error.hint == "val-other-herbs"
     assert "菊花" in error.en
+
+
+# Near-copies
+
+
+def test_a_fingerprint_is_the_perceptual_hash(tmp_path):
+    for seed in range(20):
+        image = herb_picture("党参", seed, size=(400, 300))
+        mine, theirs = fingerprint(image), int(str(imagehash.phash(image)), 16)
+        assert -(2**63) <= mine < 2**63  # fits an int64 tensor
+        assert ((mine ^ theirs) & (2**64 - 1)).bit_count() <= HASH_DISTANCE
+
+
+def pairs(*arguments: np.ndarray) -> set[tuple[int, int]]:
+    return {
+        (int(i), int(j)) for block in near_pairs(*arguments) for i, j in zip(*block, strict=True)
+    }
+
+
+@pytest.mark.parametrize("photos", [0, 1, 2, 700])
+def test_near_pairs_are_all_pairs_that_are_near(photos):
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**20, photos) - 2**19  # few of the 64 bits vary, so that some are near
+    others = rng.integers(0, 2**20, 90) - 2**19
+
+    def near(a: int, b: int) -> bool:
+        return (int(a ^ b) & (2**64 - 1)).bit_count() <= HASH_DISTANCE
+
+    within = {(i, j) for i in range(photos) for j in range(i + 1, photos) if near(bits[i], bits[j])}
+    across = {(i, j) for i in range(photos) for j in range(90) if near(bits[i], others[j])}
+    assert pairs(bits) == within
+    assert pairs(bits, others) == across
+
+
+def test_the_sign_is_a_bit_like_the_others():
+    assert pairs(np.array([-1, 2**63 - 1])) == {(0, 1)}
+    assert pairs(np.array([-1, 0])) == set()
+
+
+def test_a_copy_of_a_copy_is_in_the_group():
+    chain = [(1 << (HASH_DISTANCE * step)) - 1 for step in range(5)]
+    groups = copy_groups(np.array([*chain, -1, chain[0], -2]))
+    assert len(set(groups[[0, 1, 2, 3, 4, 6]])) == 1
+    assert groups[5] == groups[7] != groups[0]
 
 
 # As torch wants them

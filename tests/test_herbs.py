@@ -15,7 +15,7 @@ from opencc import OpenCC
 from pypinyin import Style, lazy_pinyin
 
 from herbdemo import herbs
-from herbdemo.herbs import TOXIC, Herb, catalogue, find, herb_named, search
+from herbdemo.herbs import TOXIC, Herb, catalogue, find, herb_named, namesakes, search
 
 ROOT = Path(__file__).resolve().parent.parent
 words = str.split
@@ -411,6 +411,20 @@ def test_every_herb_is_found_by_its_own_names():
 def test_a_plant_with_several_drugs_is_not_guessed():
     assert find("Panax ginseng") is None
     assert {h.zh for h in search("Panax ginseng")} == {"人参", "人参叶", "红参"}
+
+
+@pytest.mark.parametrize(
+    ("name", "herbs"),
+    [
+        ("Citrus aurantium", {"枳壳", "枳实"}),
+        ("LONICERA JAPONICA", {"金银花", "忍冬藤"}),
+        ("dangshen", {"党参"}),
+        ("dang", set()),
+        ("", set()),
+    ],
+)
+def test_namesakes_are_all_herbs_of_exactly_that_name(name, herbs):
+    assert {herb.zh for herb in namesakes(name)} == herbs
 
 
 def test_wrong_tones_are_another_word():

@@ -162,7 +162,7 @@ def test_two_folders_of_one_herb(tmp_path):
     for number, name in enumerate(("党参", "黨參", "Codonopsis Radix")):
         fill(tmp_path, "党参", range(6 * number, 6 * number + 6), name=name)
     assert [f[:3] for f in found(tmp_path)] == [("note", "same-herb-twice", "党参")]
-    assert "“Codonopsis Radix”、“党参”、“黨參” are one herb" in report(tmp_path).findings[0].en
+    assert "“Codonopsis Radix”, “党参”, “黨參” are one herb" in report(tmp_path).findings[0].en
 
 
 def test_a_name_that_several_herbs_share(tmp_path):

@@ -1,19 +1,22 @@
 """Not forgetting: what is remembered of a herb is what its photos would have said."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from toys import HERBS, TinyNet, herb_picture, refusal
 
 from herbdemo.calibrate import feature_statistics
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.discriminant import Discriminant, moments
 from herbdemo.evaluate import Features
-from herbdemo.replay import Anchor, joined, remember, sources
+from herbdemo.replay import Anchor, remember, sources
 
 D = 12
+HEAD = SimpleNamespace(fc=nn.Linear(D, 4))  # all that remembering asks of a network
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +31,10 @@ def photos() -> Features:
 
 @pytest.fixture(scope="module")
 def model(photos: Features) -> Checkpoint:
-    """The model of these four herbs, without a network."""
+    """The model of these four herbs, its network only a head."""
     kept = {"val": torch.from_numpy(photos.pooled[::10]).half(),
             "val_labels": torch.from_numpy(photos.labels[::10])}  # fmt: skip
-    return Checkpoint("m", None, HERBS[:4], Preprocessing(),
+    return Checkpoint("m", HEAD, HERBS[:4], Preprocessing(),
                       statistics={**feature_statistics(photos, 4), **kept})  # fmt: skip
 
 
@@ -71,8 +74,8 @@ def test_remembered_sums_and_those_of_photos_make_the_same_head_as_all_photos(mo
     whole_weight, whole_bias = Discriminant.of(*moments(model.statistics)).head()
     # Not equal: the covariance of half the photos stands in for that of the others.
     assert np.corrcoef(weight.ravel(), whole_weight.ravel())[0, 1] > 0.999
-    answers = [(photos.pooled @ w.T + b).argmax(1) for w, b in ((weight, bias),
-                                                                (whole_weight, whole_bias))]  # fmt: skip
+    heads = (weight, bias), (whole_weight, whole_bias)
+    answers = [(photos.pooled @ w.T + b).argmax(1) for w, b in heads]
     assert (answers[0] == answers[1]).mean() > 0.995
 
 
@@ -86,8 +89,47 @@ def test_the_held_out_photos_of_remembered_herbs_are_handed_on(model, photos):
     held_out = remember(model, {HERBS[0]}).held_out
     assert set(held_out.labels) == {1, 2, 3}
     assert held_out.pooled == pytest.approx(some(photos, [1, 2, 3]).pooled[::10], rel=1e-2)
-    without = {k: v for k, v in model.statistics.items() if not k.startswith("val")}
-    assert remember(replace(model, statistics=without), set()).held_out.pooled.shape == (0, D)
+
+
+def test_herbs_without_held_out_photos_are_judged_on_drawn_features(model, photos):
+    only = photos.labels == 1
+    kept = {"val": torch.from_numpy(photos.pooled[only]),
+            "val_labels": torch.from_numpy(photos.labels[only])}  # fmt: skip
+    held_out = remember(
+        replace(model, statistics={**model.statistics, **kept}), {HERBS[0]}
+    ).held_out
+    assert held_out.labels.tolist() == [1] * 400 + [2] * 5 + [3] * 5
+    mean = photos.pooled[photos.labels == 3].mean(0)
+    assert held_out.pooled[-5:].mean(0) == pytest.approx(mean, abs=1.5)
+
+
+def test_photos_that_were_added_to_a_model_are_remembered_too(model, photos):
+    herbs = (*HERBS[:2], HERBS[3], HERBS[2])  # the last one was added: it has no place in the sums
+    base = feature_statistics(some(photos, [0, 1]), 2)
+    rows = photos.labels > 1
+    order = np.where(photos.labels[rows] == 3, HERBS[3], HERBS[2])
+    extended = Checkpoint(
+        "m", HEAD, herbs, Preprocessing(),
+        statistics={**base, "added": torch.from_numpy(photos.pooled[rows])},
+        card={"added": [[herb, str(n)] for n, herb in enumerate(order)]},
+    )  # fmt: skip
+    memory = remember(extended, {HERBS[0]})
+    assert memory.statistics["count"].tolist() == [0, 400, 400, 400]
+    for row, k in ((2, 3), (3, 2)):
+        theirs = photos.pooled[photos.labels == k]
+        assert memory.mean[row - 1] == pytest.approx(theirs.mean(0), abs=1e-3)
+    assert memory.scatter == pytest.approx(remember(model, {HERBS[0]}).scatter, rel=1e-4)
+
+
+def test_what_is_familiar_of_remembered_herbs_stays_familiar(model):
+    bank = {"basis": torch.eye(D).half(), "bank": torch.arange(4.0 * D).reshape(4, D).half()}
+    labelled = {**model.statistics, **bank, "bank_labels": torch.tensor([0, 1, 2, 1])}
+    kept = remember(replace(model, statistics=labelled), {HERBS[0], HERBS[2]}).statistics
+    assert kept["bank_labels"].tolist() == [1, 1]
+    assert torch.equal(kept["bank"], bank["bank"][[1, 3]])
+    older = remember(replace(model, statistics={**model.statistics, **bank}), {HERBS[0]}).statistics
+    assert torch.equal(older["bank"], bank["bank"])
+    assert older["bank_labels"].tolist() == [-1] * 4
 
 
 def test_nothing_is_remembered_of_herbs_with_photos(model):
@@ -103,13 +145,6 @@ def test_a_model_that_kept_too_little_is_refused_unless_all_photos_are_there(mod
     poor = replace(model, statistics={key: model.statistics[key] for key in kept})
     assert refusal(remember, poor, {HERBS[0]}).hint == "no-statistics"
     assert remember(poor, set(HERBS)) is None
-
-
-def test_features_are_joined_in_order(photos):
-    both = joined(some(photos, [0]), some(photos, [3]))
-    assert both.labels.tolist() == [0] * 400 + [3] * 400
-    nothing = Features(np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
-    assert joined(nothing, photos) is photos
 
 
 def test_an_anchor_holds_where_it_stands_and_pulls_back_what_moved(model):

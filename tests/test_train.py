@@ -3,12 +3,10 @@
 import copy
 import json
 import random
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zipfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,14 +226,20 @@ def test_a_training_stopped_before_it_has_a_head_says_so(photos, tmp_path):
     assert error.hint == "stopped-early"
 
 
-def test_a_stopped_training_is_finished_with_few_photos(photos, tmp_path, monkeypatch):
+@pytest.fixture
+def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`train` returns what it would finish the model with: only a ResNet-50 can be finished."""
+    monkeypatch.setattr("herbdemo.train.finish", lambda state, **options: options)
+
+
+def test_a_stopped_training_is_finished_with_few_photos(unfinished, photos, tmp_path, monkeypatch):
     monkeypatch.setattr("herbdemo.train.HURRIED", 3)
-    told = []
-    checkpoint = train(photos, name="toy", run=tmp_path, start=Start(start(), TINY), recipe=RECIPE,
-                       say=told.append, stop=lambda: told[-1].kind == "head")  # fmt: skip
-    assert checkpoint.card["stopped"] is True
-    assert checkpoint.card["data"] == {"train": 6, "val": 4}
-    assert [h["epoch"] for h in checkpoint.card["training"]["history"]] == [0]
+    told: list[Event] = []
+    made = train(photos, name="toy", run=tmp_path, start=Start(tiny(), TINY), recipe=RECIPE,
+                 say=told.append, stop=lambda: bool(told) and told[-1].kind == "head")  # fmt: skip
+    assert made["card"]["stopped"] is True
+    for part, each in (("train", 3), ("val", 2)):
+        assert Counter(sample.herb for sample in made[part]) == {"金银花": each, "枸杞子": each}
 
 
 def test_a_training_told_when_it_will_be_done_is_told_every_ten_steps(photos, tmp_path):
@@ -250,15 +254,15 @@ def test_a_training_told_when_it_will_be_done_is_told_every_ten_steps(photos, tm
     assert work_after(replace(RECIPE, epochs=3), 2, 2) == 3 * 32**2  # of six steps
 
 
-def test_a_zip_is_trained_on_as_its_folder_is(photos, tmp_path, monkeypatch):
-    @contextmanager
-    def unpacked(path: Path) -> Iterator[Path]:
-        assert path == tmp_path / "photos.ZIP"
-        yield photos
-
-    monkeypatch.setitem(sys.modules, "herbdemo.intake", SimpleNamespace(unpacked=unpacked))
-    checkpoint, _ = run(tmp_path / "photos.ZIP", tmp_path, replace(RECIPE, epochs=0))
-    assert checkpoint.herbs == ("枸杞子", "金银花")
+def test_a_zip_is_trained_on_as_its_folder_is(unfinished, photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path in photos.rglob("*.png"):
+            archive.write(path, path.relative_to(photos))
+    made = train(tmp_path / "photos.zip", name="toy", run=tmp_path, start=Start(tiny(), TINY),
+                 recipe=replace(RECIPE, epochs=0))  # fmt: skip
+    assert made["herbs"] == ("枸杞子", "金银花")
+    assert len(made["train"]) + len(made["val"]) == 24
+    assert "stopped" not in made["card"]
 
 
 @pytest.fixture(scope="module")
@@ -279,16 +283,14 @@ def knowing(toy, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return replace(toy, statistics=statistics)
 
 
-@pytest.mark.parametrize("epochs", [0, 2])
+@pytest.mark.parametrize("epochs", [0, 1])
 def test_a_model_learns_a_herb_and_forgets_none(knowing, tmp_path, epochs):
     fill(tmp_path / "photos", HERBS[0], range(40, 52))
+    colours = ((20, 20, 20), (240, 240, 240))
+    (tmp_path / "photos" / "黑白").mkdir()
     for seed in range(14):
-        (tmp_path / "photos" / "黑白").mkdir(parents=True, exist_ok=True)
-        picture(((20, 20, 20), (240, 240, 240)), seed).save(
-            tmp_path / "photos/黑白" / f"{seed}.png"
-        )
+        picture(colours, seed).save(tmp_path / "photos" / "黑白" / f"{seed}.png")
     model = replace(knowing, network=copy.deepcopy(knowing.network))
-    # The features of a random network tell little apart; held near, they still do.
     recipe = Recipe(epochs=epochs, batch=8, depth=2, sizes=((0.0, SIZE),))
     checkpoint = train(
         tmp_path / "photos",
@@ -309,12 +311,11 @@ def test_a_model_learns_a_herb_and_forgets_none(knowing, tmp_path, epochs):
 
     recogniser = Recogniser(checkpoint)
     photos = [(herb, herb_photo(herb, seed)) for herb in HERBS for seed in range(60, 64)]
-    photos += [("黑白", open_photo(encoded(picture(((20, 20, 20), (240, 240, 240)), s))))
-               for s in range(60, 64)]  # fmt: skip
+    photos += [("黑白", open_photo(encoded(picture(colours, seed)))) for seed in range(60, 64)]
     answers = recogniser.recognise([photo for _, photo in photos])
     right = [a.candidates[0].herb.zh == herb for a, (herb, _) in zip(answers, photos, strict=True)]
     assert all(right[-4:])
-    assert np.mean(right) > 0.9
+    assert np.mean(right) > 0.8  # a head of the folder's herbs alone gets a quarter
 
 
 def test_herbs_are_not_forgotten_silently(toy_model, photos, tmp_path):
