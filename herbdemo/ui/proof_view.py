@@ -75,16 +75,14 @@ def _summary(proof: Proof) -> str:
 def _before_after(proof: Proof) -> str:
     before, after = proof["before"], proof["after"]
     rows = [
-        (t.PROOF_OLD, t.BEFORE, "before",
-         Share(before.get("top1"), before.get("interval"), before.get("n") or 0)),
-        (t.PROOF_OLD, t.AFTER, "after",
-         Share(after.get("old_top1"), after.get("old_interval"), after.get("n_old") or 0)),
-    ]  # fmt: skip
-    if after.get("n_new") or after.get("new_top1") is not None:
-        rows.append(
-            (t.PROOF_NEW, t.AFTER, "new",
-             Share(after.get("new_top1"), after.get("new_interval"), after.get("n_new") or 0))
-        )  # fmt: skip
+        (what, when, kind, Share(found.get(f"{part}top1"), found.get(f"{part}interval"), n))
+        for what, when, kind, found, part, n in (
+            (t.PROOF_OLD, t.BEFORE, "before", before, "", before.get("n")),
+            (t.PROOF_OLD, t.AFTER, "after", after, "old_", after.get("n_old")),
+            (t.PROOF_NEW, t.AFTER, "new", after, "new_", after.get("n_new")),
+        )
+        if n
+    ]
     facts = [_fact(t.ECE, _change(before.get("ece"), after.get("ece"), percent=True))]
     facts.append(_fact(t.TEMPERATURE, _change(None, after.get("temperature"))))
     how = [
@@ -93,13 +91,17 @@ def _before_after(proof: Proof) -> str:
         if _measured(proof, key)
     ]
     facts += [f"<div><dt>{t.MEASURED.html}</dt><dd>{'<br>'.join(how)}</dd></div>"] if how else []
-    return f'<div class="figures">{whiskers(rows)}<dl class="facts">{"".join(facts)}</dl></div>'
+    shares = whiskers(rows) if rows else f"<p>{t.NO_FIGURE.html}</p>"
+    return f'<div class="figures">{shares}<dl class="facts">{"".join(facts)}</dl></div>'
 
 
 def _measured(proof: Proof, side: str) -> Text | None:
     how = proof.get("held_out")
     how = how.get(side) if isinstance(how, Mapping) else how
-    return t.MEASURED_BY.get(str(how), Text(str(how), str(how))) if how else None
+    if not how:
+        return None
+    ways = [t.MEASURED_BY.get(way, Text(way, way)) for way in str(how).split(" + ")]
+    return Text("；".join(way.zh for way in ways), "; ".join(way.en for way in ways))
 
 
 def _change(before: float | None, after: float | None, *, percent: bool = False) -> str:
