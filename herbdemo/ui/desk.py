@@ -167,7 +167,7 @@ def begin(wanted: dict[str, str], who: str) -> None:
             "preset": wanted["preset"] if wanted.get("preset") in t.PRESETS else "standard",
             "init": wanted["init"] if wanted.get("init") in t.INITS else "active",
         }
-        if wanted.get("epochs", "").isdecimal():
+        if wanted.get("epochs", "").isdecimal() and options["preset"] != "quick":  # which has none
             options["epochs"] = str(max(1, min(int(wanted["epochs"]), 500)))
     name = wanted.get("name", "").strip()
     jobs().start(kind, source=Library().root, name=name, options=options, who=who)

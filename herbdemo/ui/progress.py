@@ -59,6 +59,9 @@ def progress(events: Sequence[Event]) -> Progress:
 def job_html(job: Job, events: Sequence[Event], *, memory: int, now: float | None = None) -> str:
     """The job's card: what is happening, and whatever can be done about it."""
     running = job.state == "running"
+    state = f'data-state="{html.escape(job.id)}:{html.escape(job.state)}"'
+    if job.state == "done" and not _curves(events):
+        return f"<span hidden {state}></span>"  # its proof says it all
     title = (
         t.JOB_RUNNING if running else t.JOB_ENDED.get(job.state, t.JOB_ENDED["failed"])
     ).format(job.id)
@@ -66,8 +69,7 @@ def job_html(job: Job, events: Sequence[Event], *, memory: int, now: float | Non
     by = t.JOB_BY.format(job.who or "–", clock)
     body = _running(job, events, memory, now or time.time()) if running else _ended(job)
     return (
-        f'<section class="card job {html.escape(job.state)}" '
-        f'data-state="{html.escape(job.id)}:{html.escape(job.state)}">'
+        f'<section class="card job {html.escape(job.state)}" {state}>'
         f"<header><h3>{title.html}</h3><p>{by.html}</p></header>"
         f"{body}{_curves(events)}</section>"
     )
