@@ -172,7 +172,8 @@ STEPS = [
 
 
 def test_a_running_job_says_how_far_how_fast_and_who():
-    page = job_html(Job(), STEPS, memory=2_300_000_000, now=1600.0)
+    events = [*STEPS[:-1], STEPS[3] | {"seconds_left": 600.0}]
+    page = job_html(Job(), events, memory=2_300_000_000, now=1600.0)
     said = spoken(page, "en")
     for word in ("herbs-33", "someone", "about 10 min left", "9 photos/s", "2.3 GB", "Epoch 1"):
         assert word in said
@@ -191,6 +192,21 @@ def test_curves_are_drawn_as_soon_as_there_are_steps():
     page = job_html(Job(), STEPS, memory=0, now=1600.0)
     assert page.count("<svg") == 2
     assert page.count('class="line"') == 3  # training and validation loss, accuracy
+
+
+def test_each_phase_is_named_while_it_lasts():
+    seen = {"kind": "features", "done": 4, "total": 4}
+    for events, phase in (
+        ([], "Reading the photos"),
+        ([{"kind": "start"}], "Reading the photos"),
+        ([{"kind": "start"}, seen | {"done": 1}], "Looking at the photos"),
+        ([{"kind": "start"}, seen], "Solving the last layer"),
+        ([{"kind": "start"}, seen, STEPS[1]], "Training the network"),
+        ([*STEPS], "Training the network"),
+        ([*STEPS, {"kind": "finish"}], "Calibrating and checking"),
+        ([*STEPS, {"kind": "finish"}, {"kind": "saved"}], "Saved"),
+    ):
+        assert phase in spoken(job_html(Job(), events, memory=0, now=1600.0), "en")
 
 
 @pytest.mark.parametrize("kind", ["extend", "train"])

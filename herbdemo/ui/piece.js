@@ -69,7 +69,8 @@ if (server.poll) {
     asking = true;
     try {
       const html = await server.poll({ pass: pass() });
-      if (typeof html === "string" && html !== drawn) piece.innerHTML = drawn = html;
+      const pressed = piece.querySelector("[data-asked], [aria-busy]"); // not under the finger
+      if (typeof html === "string" && html !== drawn && !pressed) piece.innerHTML = drawn = html;
       const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
       if (state !== told) {
         trigger("act", { act: "changed", state, was: told, pass: pass() });

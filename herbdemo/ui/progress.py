@@ -39,20 +39,25 @@ class Progress:
 
 
 def progress(events: Sequence[Event]) -> Progress:
-    """What the events say of how far the job is."""
+    """What the events say of how far the job is; the share is that of the present phase."""
     phase, share, rate, epoch, left = "start", None, None, 0.0, None
     for event in events:
-        phase = event["kind"] if event["kind"] in t.PHASES else phase
-        if rated := _number(event.get("photos_per_second")):
-            rate = rated
+        kind = event["kind"]
+        rate = _number(event.get("photos_per_second")) or rate
         epoch = _number(event.get("epoch")) or epoch
         left = _number(event.get("seconds_left"))
-        if (done := _ratio(event.get("step"), event.get("steps"))) or (
-            done := _ratio(event.get("done"), event.get("total"))
-        ):
-            share = done
-    if phase in ("finish", "saved"):
-        share = 1.0
+        if kind == "features":
+            share = _ratio(event.get("done"), event.get("total"))
+            phase = "head" if share == 1 else "features"  # all are seen: on to the last layer
+        elif kind in ("head", "step", "epoch"):  # "head" is said when that is done
+            share = _ratio(event.get("step"), event.get("steps")) or (
+                share if kind != "head" else 0
+            )
+            phase = "step"
+        elif kind in t.PHASES:
+            phase, share = kind, None
+        if phase == "head":
+            share = None
     return Progress(phase, share, rate, epoch, left)
 
 
@@ -80,7 +85,7 @@ def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
     percent = 100 * (at.share or 0)
     facts = [t.ELAPSED.format(_span(now - job.started))]
     left = at.left
-    if not left and at.share and 0.02 < at.share < 1:
+    if job.kind == "extend" and at.share and 0.02 < at.share < 1:  # it has but one long phase
         left = (now - job.started) * (1 - at.share) / at.share
     if left:
         facts.insert(0, t.LEFT.format(_span(left)))

@@ -18,7 +18,7 @@ def thumb(path: Path, *, alt: str = "") -> str:
     """The photo as an <img>; an empty square when it does not open."""
     source = thumb_url(str(path), _version(path))
     return (
-        f'<img src="{source}" width="{SIDE}" height="{SIDE}" loading="lazy" '
+        f'<img src="{source}" width="{SIDE}" height="{SIDE}" decoding="async" '
         f'alt="{html.escape(alt)}">'
         if source
         else '<span class="no-thumb" aria-hidden="true"></span>'
