@@ -1,14 +1,14 @@
 """Herb Lens on Gradio: `python app.py`, then open http://127.0.0.1:7860.
 
 GRADIO_SERVER_NAME and GRADIO_SERVER_PORT choose another address, HERBDEMO_EXAMPLES a folder of
-photos to try, HERBDEMO_HOME where models are kept.
+photos to try, HERBDEMO_HOME where models and photos to learn from are kept, HERBDEMO_DATA a folder
+of folders of photos to learn from, HERBDEMO_ADMIN_PASSWORD the password of who may teach.
 """
 
-from herbdemo.ui.app import build, launch_options
-from herbdemo.ui.model import wake
+from herbdemo.ui.app import build, launch_options, prepare
 
 demo = build()
 
 if __name__ == "__main__":
-    wake()
+    prepare()
     demo.launch(**launch_options())

@@ -32,7 +32,9 @@ def judged(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Judged:
     opened = [sample for sample in mine if sample.path not in failed]
     return Judged(
         checkpoint.herbs,
-        Head.of(checkpoint).probabilities(found.pooled.reshape(len(opened), -1)),
+        Head.of(checkpoint).probabilities(
+            found.pooled.reshape(len(opened), checkpoint.network.fc.in_features)
+        ),
         [sample.herb for sample in opened],
         [photo_name(sample) for sample in opened],
     )

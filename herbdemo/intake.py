@@ -160,6 +160,12 @@ def open_batch(batch_id: str, *, root: Path | None = None) -> Batch:
     return Batch(batch_id, folder, Library(folder).herbs(), tuple(refused), facts["names"])
 
 
+def waiting(*, root: Path | None = None) -> list[str]:
+    """The ids of the batches that wait for a decision, the newest first."""
+    folders = (root or home()).glob("incoming/*")
+    return sorted((f.name for f in folders if _ID.fullmatch(f.name)), reverse=True)
+
+
 def accept(batch_id: str, *, root: Path | None = None) -> int:
     """Move a batch into the library; returns how many of its photos are new there.
 

@@ -93,7 +93,7 @@ def train(
         memory = remember(start.model, set(present)) if start.model else None
         before = judged(start.model, val_samples) if start.model else None
         state, history = fit(
-            start.network,
+            copy.deepcopy(start.network),  # the proof asks the model as it was
             train_samples,
             val_samples,
             herbs=herbs,

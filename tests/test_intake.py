@@ -26,6 +26,7 @@ from herbdemo.intake import (
     take_files,
     take_folder,
     take_zip,
+    waiting,
 )
 from herbdemo.library import Library
 from herbdemo.photo import open_photo
@@ -198,6 +199,15 @@ def test_accepting_moves_the_photos_into_the_library(home, tmp_path):
     assert Library().herbs() == {"党参": 1, "菊花": 1}
     assert list((home / "incoming").iterdir()) == []
     assert refusal(accept, batch.id).hint == "batch-missing"
+
+
+def test_the_batches_that_wait_are_listed(home, tmp_path):
+    assert waiting() == []
+    batch = take_files([photo()], "党参")
+    (home / "incoming" / ".taking-half").mkdir()
+    assert waiting() == [batch.id]
+    discard(batch.id)
+    assert waiting() == []
 
 
 def test_photos_that_the_library_has_are_not_moved(home, tmp_path):

@@ -91,6 +91,17 @@ root.addEventListener("keydown", (event) => {
   rows()[at + step].click();
 });
 
+// "This answer was wrong, it is …"
+
+root.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target, herb = new FormData(form).get("herb").trim();
+  if (!herb) return;
+  let pass = "";
+  try { pass = localStorage.getItem("herb-pass") ?? ""; } catch { /* private mode */ }
+  trigger("act", { act: "correct", herb, photo: form.dataset.photo, pass });
+});
+
 // Saving
 
 function download(href, kind) {

@@ -7,15 +7,20 @@ import gradio as gr
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
-from herbdemo.ui import api, identify, texts
+from herbdemo.ui import api, desk, gate, identify, learn, models, names, sandbox, texts, texts_learn
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
+STYLES = ("page.css", "learn.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
-PAGES = ((texts.TAB_IDENTIFY, identify.build),)
+PAGES = (
+    (texts.TAB_IDENTIFY, identify.build),
+    (texts_learn.TAB_LEARN, learn.build),
+    (texts_learn.TAB_MODELS, models.build),
+)
 
 
 def build() -> gr.Blocks:
@@ -29,16 +34,30 @@ def build() -> gr.Blocks:
         gr.HTML(_masthead(), apply_default_css=False, elem_id="masthead")
         with gr.Tabs(elem_id="pages", elem_classes="alone" if len(PAGES) == 1 else ""):
             for name, layout in PAGES:
-                with gr.Tab(name.zh):
+                with gr.Tab(name.zh, id=name.en.lower()):
                     layout()
+        names.build()
         gr.HTML(_foot(), apply_default_css=False, elem_id="foot")
         api.build()
+        demo.unload(_forget)
+    gate.watch(demo)
     return demo.queue(max_size=QUEUE_LENGTH)
+
+
+def _forget(request: gr.Request) -> None:
+    """The tab was closed or loaded anew: what its visitor tried goes with it."""
+    sandbox.drop(str(request.session_hash))
+
+
+def prepare() -> None:
+    """What the server does beside the page: load the model, and end its job when it ends itself."""
+    wake()
+    desk.jobs().end_with_this_process()
 
 
 def serve(*, host: str, port: int, share: bool = False) -> None:
     """Serve the app until it is interrupted, and load the model meanwhile."""
-    wake()
+    prepare()
     build().launch(server_name=host, server_port=port, share=share, **launch_options())
 
 
@@ -60,7 +79,7 @@ def launch_options() -> dict[str, Any]:
 
 def _css() -> str:
     """The style sheet, with the scales of the two colour maps under their names."""
-    css = (HERE / "page.css").read_text(encoding="utf-8")
+    css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
     for word, name in (("EMBER", "ember"), ("DUEL", "contrast")):
         stops = (f"rgb({r} {g} {b})" for r, g, b in COLORMAPS[name][::15])
         css = css.replace(word, ", ".join(stops))

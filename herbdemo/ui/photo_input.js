@@ -1,8 +1,9 @@
-// The browser's side of photo_input.py. Gradio gives: element, trigger, props, upload.
+// The browser's side of photo_input.py. Gradio gives: element, trigger, props, upload; camera.js: camera.
 const find = (selector) => element.querySelector(selector);
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`herb:${name}`, { detail }));
 const giver = find(".giver"), input = find("input.file"), dialog = find("dialog.camera");
 const LARGEST = 50 * 1024 * 1024, PATIENCE = 120_000; // milliseconds
+const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } catch { return ""; } };
 let busy = false, waiting = null, watchdog = 0;
 
 // One photo at a time: the newest one given meanwhile waits for its turn, so that an answer can
@@ -34,7 +35,7 @@ function giveFile(file) {
     async start() {
       const { path, url } = await upload(file);
       props.value = { path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } };
-      trigger("photo");
+      trigger("photo", { pass: pass() });
     },
   });
 }
@@ -90,42 +91,7 @@ async function paste() {
 
 // Camera
 
-const video = dialog.querySelector("video");
-
-async function openCamera() {
-  if (matchMedia("(pointer: coarse)").matches && !navigator.webdriver) {
-    input.setAttribute("capture", "environment"); // a phone's own camera app is the better one
-    input.click();
-    input.removeAttribute("capture");
-    return;
-  }
-  try {
-    video.srcObject = await navigator.mediaDevices.getUserMedia({
-      video: { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1440 } },
-    });
-    dialog.showModal();
-  } catch {
-    tell("refused", { reason: "no-camera" });
-  }
-}
-
-function closeCamera() {
-  for (const track of video.srcObject?.getTracks() ?? []) track.stop();
-  video.srcObject = null;
-}
-
-dialog.addEventListener("close", closeCamera);
-
-async function takePhoto() {
-  if (!video.videoWidth) return; // no picture yet
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-  dialog.close();
-  giveFile(new File([blob], "camera.jpg", { type: "image/jpeg" }));
-}
+const eye = camera(dialog, { file: input, refused: () => tell("refused", { reason: "no-camera" }) });
 
 // Clicks
 
@@ -135,12 +101,12 @@ element.addEventListener("click", (event) => {
     if (event.target.closest(".drop") && !("filled" in giver.dataset)) input.click();
     return;
   }
-  const { way, camera, example } = button.dataset;
+  const { way, camera: shot, example } = button.dataset;
   if (way === "file") input.click();
-  if (way === "camera") openCamera();
+  if (way === "camera") eye.open();
   if (way === "paste") paste();
-  if (camera === "take") takePhoto();
-  if (camera === "close") dialog.close();
+  if (shot === "take") eye.take().then((file) => { if (file) { dialog.close(); giveFile(file); } });
+  if (shot === "close") dialog.close();
   if (example) {
     const preview = button.querySelector("img").src;
     give({ preview, async start() { trigger("example", { name: example }); } });

@@ -23,6 +23,11 @@ HERE = Path(__file__).parent
 MOST_EXAMPLES = 9
 
 
+def script(*names: str) -> str:
+    """Files of JavaScript beside this one, one after another, for `js_on_load`."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
 class PhotoInput(gr.HTML):
     """A photo that a visitor gives. The handler gets the path of the uploaded file, unopened.
 
@@ -35,7 +40,7 @@ class PhotoInput(gr.HTML):
     def __init__(self, examples: dict[str, Path], **options: object) -> None:
         super().__init__(
             html_template=_template(examples),
-            js_on_load=(HERE / "photo_input.js").read_text(encoding="utf-8"),
+            js_on_load=script("camera.js", "photo_input.js"),
             apply_default_css=False,
             **options,
         )

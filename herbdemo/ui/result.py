@@ -15,7 +15,8 @@ from PIL import Image
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import grey, shrunk
 from herbdemo.herbs import Herb
-from herbdemo.ui import texts
+from herbdemo.ui import sandbox, texts, texts_learn
+from herbdemo.ui.names import name_field
 from herbdemo.ui.pictures import data_url, map_size, map_url
 from herbdemo.ui.texts import Text
 
@@ -25,14 +26,18 @@ if TYPE_CHECKING:  # importing it imports torch
 PHOTO_SIDE = 1024  # pixels of the photo that is sent back
 
 
-def answer_html(answer: "Answer") -> str:
-    """The whole result: the photo under its heatmap, the verdict, five names, the model."""
+def answer_html(answer: "Answer", *, correctable: bool = False) -> str:
+    """The whole result: the photo under its heatmap, the verdict, five names, the model.
+
+    Args:
+        correctable: with a form to say what the photo really shows.
+    """
     shown = shrunk(answer.photo.image, PHOTO_SIDE)
     return (
         f'<article class="answer" data-verdict="{answer.verdict}" data-id="{secrets.token_hex(4)}">'
         f"{_stage(answer, shown)}"
         f'<div class="findings">{_verdict(answer)}{_candidates(answer, shown)}'
-        f"{_colophon(answer)}</div></article>"
+        f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
     )
 
 
@@ -222,14 +227,24 @@ def _facts(herb: Herb) -> str:
 # The model
 
 
+def _correction(answer: "Answer") -> str:
+    return (
+        f'<form class="correct" data-photo="{html.escape(answer.photo.sha256)}">'
+        f"<label><b>{texts_learn.WRONG.html}</b> {texts_learn.WRONG_IT_IS.html}"
+        f'{name_field()}</label><button type="submit">{texts_learn.SET_ASIDE.html}</button></form>'
+    )
+
+
 def _colophon(answer: "Answer") -> str:
+    own = answer.model == sandbox.NAME
+    model = texts_learn.BOX_MODEL.html if own else html.escape(answer.model)
     stages = " · ".join(
         f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
         for stage, ms in answer.stages.items()
     )
     return (
         f'<footer class="colophon"><p class="advice">{texts.NOT_ADVICE.html}</p>'
-        f"<details><summary><span>{texts.MODEL.html} <b>{html.escape(answer.model)}</b></span>"
+        f"<details><summary><span>{texts.MODEL.html} <b>{model}</b></span>"
         f'<code title="sha256 {answer.sha256}">{answer.sha256[:8]}</code>'
         f"<span>{texts.MILLISECONDS.format(f'{answer.ms:.0f}').html}</span>"
         f"<span>{html.escape(answer.device)}</span></summary>"

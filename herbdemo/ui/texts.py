@@ -1,52 +1,19 @@
-"""Every sentence of the page, in Chinese and in English.
+"""The sentences of the page, in Chinese and in English; those of learning are in `texts_learn`.
 
 Both languages are sent to the browser and the style sheet shows one of them, so the switch is
 immediate, loses nothing, and needs no server. Components of Gradio itself take one language: give
 them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictionary()`.
 """
 
-import html
-from typing import NamedTuple
-
 from herbdemo.herbs import TOXIC
-
-
-class Text(NamedTuple):
-    """One sentence in both languages."""
-
-    zh: str
-    en: str
-
-    def format(self, *values: object, **named: object) -> "Text":
-        """Both sentences filled in; a value that is a `Text` or an exception gives its twin."""
-
-        def twin(value: object, language: str) -> object:
-            return getattr(value, language, value)
-
-        zh, en = (
-            sentence.format(
-                *(twin(value, language) for value in values),
-                **{name: twin(value, language) for name, value in named.items()},
-            )
-            for sentence, language in ((self.zh, "zh"), (self.en, "en"))
-        )
-        return Text(zh, en)
-
-    @property
-    def html(self) -> str:
-        """Both sentences, escaped; the style sheet hides one."""
-        zh, en = html.escape(self.zh), html.escape(self.en)
-        return f'<span class="zh" lang="zh-CN">{zh}</span><span class="en" lang="en">{en}</span>'
-
-    def attribute(self, name: str) -> str:
-        """An attribute such as alt or aria-label in both languages; `page.js` picks one."""
-        zh, en = html.escape(self.zh), html.escape(self.en)
-        return f'{name}="{zh}" data-zh-{name}="{zh}" data-en-{name}="{en}"'
+from herbdemo.ui import texts_learn
+from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
-    """Chinese to English, of all sentences here that hold nothing to be filled in."""
-    texts = [value for value in globals().values() if isinstance(value, Text)]
+    """Chinese to English, of all sentences of the page that hold nothing to be filled in."""
+    found = [*globals().values(), *vars(texts_learn).values()]
+    texts = [value for value in found if isinstance(value, Text)]
     return {text.zh: text.en for text in texts if "{" not in text.zh}
 
 
@@ -63,9 +30,10 @@ TAB_IDENTIFY = Text("识别", "Identify")
 TAB_PHOTO = Text("照片", "Photo")
 TAB_LIVE = Text("实时", "Live")
 FOOT = Text(
-    "照片只在运行本程序的机器上处理，一两个小时内删除。仅供学习参考，不能代替医师或药师的判断。",
-    "Photos are handled only on the machine that runs this app and deleted within hours. "
-    "For study and reference; not medical advice.",
+    "照片只在运行本程序的机器上处理，一两个小时内删除；主人放进药材库的会留下。"
+    "仅供学习参考，不能代替医师或药师的判断。",
+    "Photos are handled only on the machine that runs this app and deleted within hours, but for "
+    "those that its owner puts into the library. For study and reference; not medical advice.",
 )
 FOOT_API = Text("用程序调用", "Use it from a program")
 
@@ -208,7 +176,7 @@ PARTS = {
 
 # Under the answer
 
-MODEL = Text("模型", "Model")
+MODEL = Text("所用模型", "Model")
 STAGES = {
     "prepare": Text("缩放", "resize"),
     "network": Text("网络", "network"),

@@ -1,0 +1,135 @@
+"""Who may: the owner may teach and switch models, a visitor may only try.
+
+On one's own computer everybody is the owner. On a Space, behind a public link, and wherever
+HERBDEMO_ADMIN_PASSWORD is set, the owner is who signed in on the Hub as the Space's author, or who
+gave that password. Handlers ask here, on the server; what the page hides is only for the eye.
+"""
+
+import hmac
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from herbdemo.errors import HerbError
+from herbdemo.ui import texts_learn
+
+TRIES, MINUTE = 5, 60.0  # wrong passwords in so many seconds, from all sides together
+PASS_SECONDS = 12 * 3600  # after that the password is asked again
+MOST_PASSES = 100
+
+_lock = threading.Lock()
+_passes: dict[str, float] = {}  # pass -> when it ends; lost at a restart, as it should be
+_failures: list[float] = []
+_blocks: gr.Blocks | None = None
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who sent a request: `name` is shown to others, `session` is the browser tab."""
+
+    owner: bool
+    name: str
+    session: str
+    token: str | None = None  # of the Hub, where the visitor signed in there
+
+
+def watch(blocks: gr.Blocks) -> None:
+    """Remember the app, which alone knows whether it has a public link."""
+    global _blocks
+    _blocks = blocks
+
+
+def restricted() -> bool:
+    """Whether only the owner may teach."""
+    shared = _blocks is not None and _blocks.share
+    return bool(os.environ.get("SPACE_ID") or _password() or shared)
+
+
+def has_password() -> bool:
+    """Whether the owner can come in with a password."""
+    return bool(_password())
+
+
+def has_oauth() -> bool:
+    """Whether the owner can sign in on the Hub."""
+    return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
+
+
+def visitor(request: Any, given: object = "") -> Visitor:
+    """Who sent this request.
+
+    Args:
+        request: Gradio's, or the web framework's where a `server_function` was called.
+        given: the pass from `enter` that the browser sent along.
+    """
+    session = str(getattr(request, "session_hash", None) or "")
+    login = _login(request)
+    profile = login.get("userinfo") or {}
+    name = str(profile.get("preferred_username") or "")[:64]
+    author = os.environ.get("SPACE_AUTHOR_NAME", "")
+    if not restricted():
+        host = getattr(getattr(request, "client", None), "host", None)
+        return Visitor(True, name or str(host or "127.0.0.1"), session, login.get("access_token"))
+    owner = bool(author and name == author) or _holds(given)
+    return Visitor(owner, name or ("owner" if owner else ""), session, login.get("access_token"))
+
+
+def demand_owner(who: Visitor) -> None:
+    """Refuse everyone but the owner.
+
+    Raises:
+        HerbError: the visitor is not the owner.
+    """
+    if not who.owner:
+        raise HerbError(*texts_learn.NOT_OWNER, hint="not-owner")
+
+
+def enter(password: object) -> str:
+    """A pass for who knows the password.
+
+    Raises:
+        HerbError: it is wrong, or there were too many wrong ones lately.
+    """
+    wanted, now = _password(), time.monotonic()
+    with _lock:
+        _failures[:] = [then for then in _failures if now - then < MINUTE]
+        if len(_failures) >= TRIES:
+            raise HerbError(*texts_learn.TOO_MANY_TRIES, hint="too-many-tries")
+        given = password if isinstance(password, str) else ""
+        same = hmac.compare_digest(given[:1000].encode(errors="replace"), wanted.encode())
+        if not (wanted and same):
+            _failures.append(now)
+            raise HerbError(*texts_learn.WRONG_PASSWORD, hint="wrong-password")
+        while len(_passes) >= MOST_PASSES:
+            del _passes[min(_passes, key=_passes.__getitem__)]
+        new = secrets.token_urlsafe(32)
+        _passes[new] = now + PASS_SECONDS
+        return new
+
+
+def _holds(given: object) -> bool:
+    with _lock:
+        ends = _passes.get(given, 0.0) if isinstance(given, str) else 0.0
+        return ends > time.monotonic() and bool(_password())
+
+
+def _password() -> str:
+    return os.environ.get("HERBDEMO_ADMIN_PASSWORD", "")
+
+
+def _login(request: Any) -> Mapping[str, Any]:
+    """What the Hub said of the visitor: from the signed cookie, and only while it is valid."""
+    if not has_oauth():
+        return {}
+    asked = getattr(request, "request", None) or request
+    scope = getattr(asked, "scope", None)
+    session = scope.get("session") if isinstance(scope, Mapping) else None
+    login = (session or {}).get("oauth_info") or {}
+    ends = login.get("expires_at")
+    return login if ends is None or ends > time.time() else {}

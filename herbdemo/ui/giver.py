@@ -1,0 +1,121 @@
+"""Where photos to learn from come in: many of one herb, from files or the camera, or a zip.
+
+As on the Identify tab the uploaded files are handed over unopened. A zip may be larger than one
+upload may be: the browser sends it in parts.
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import gradio as gr
+from gradio.data_classes import ListFiles
+
+from herbdemo.ui import texts, texts_learn
+from herbdemo.ui.art import ICONS
+from herbdemo.ui.names import name_field
+from herbdemo.ui.photo_input import script
+
+
+class Giver(gr.HTML):
+    """Photos or a zip. The handler gets the paths of the uploaded files, in order.
+
+    Triggers `act`: "photos" with the herb's name, or "zip".
+    """
+
+    data_model = ListFiles
+
+    def __init__(self, template: str, **options: object) -> None:
+        super().__init__(
+            html_template=template,
+            js_on_load=script("camera.js", "giver.js"),
+            apply_default_css=False,
+            **options,
+        )
+
+    def preprocess(self, payload: ListFiles | None) -> list[str]:
+        return [file.path for file in payload] if payload else []
+
+    def postprocess(self, value: None) -> None:
+        return None
+
+    def get_block_name(self) -> str:
+        return "html"
+
+
+@contextlib.contextmanager
+def joined(parts: Sequence[str]) -> Iterator[Path]:
+    """One file again of the parts that the browser sent, for as long as it is needed."""
+    if len(parts) == 1:
+        yield Path(parts[0])
+        return
+    with tempfile.NamedTemporaryFile(suffix=".zip") as whole:
+        for part in parts:
+            with open(part, "rb") as file:
+                shutil.copyfileobj(file, whole)
+        whole.flush()
+        yield Path(whole.name)
+
+
+def photos_and_zip() -> str:
+    """The markup of the Learn tab's giver: photos of one herb, and beside it a zip."""
+    return f"""
+<section class="piece givers">
+  <div class="card give" data-give="photos">
+    {ICONS["photo"]}
+    <h3>{texts_learn.GIVE_HERB.html}</h3>
+    <p>{texts_learn.GIVE_HERB_MORE.html}</p>
+    {name_field()}
+    <p class="hint" hidden role="alert">{texts_learn.HERB_NAME_FIRST.html}</p>
+    <div class="ways">
+      <button type="button" class="primary" data-way="photos">{texts_learn.CHOOSE_PHOTOS.html}
+      </button>
+      <button type="button" data-way="camera">{ICONS["camera"]}{texts_learn.SHOOT.html}</button>
+    </div>
+    <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
+      {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
+  </div>
+  {_zip_card(texts_learn.GIVE_ZIP, texts_learn.GIVE_ZIP_MORE)}
+  <dialog class="camera" {texts_learn.SHOOT.attribute("aria-label")}>
+    <video autoplay playsinline muted></video>
+    <div class="shots"></div>
+    <div class="ways"><button type="button" data-camera="close">{texts.CLOSE.html}</button>
+      <button type="button" data-camera="take">{texts.SHUTTER.html}</button>
+      <button type="button" class="primary" data-camera="done">{texts_learn.SHOT_DONE.html}
+        <b></b></button></div>
+  </dialog>
+  {_status()}
+</section>"""
+
+
+def only_zip() -> str:
+    """The markup of the Models tab's giver: a model's zip."""
+    card = _zip_card(texts_learn.IMPORT, texts_learn.IMPORT_MORE)
+    return f'<section class="piece givers slim">{card}{_status()}</section>'
+
+
+def _zip_card(title: texts.Text, more: texts.Text) -> str:
+    return f"""
+  <div class="card give" data-give="zip">
+    {ICONS["zip"]}
+    <h3>{title.html}</h3>
+    <p>{more.html}</p>
+    <div class="ways"><button type="button" data-way="zip">{texts_learn.CHOOSE_ZIP.html}</button>
+    </div>
+    <input type="file" accept=".zip,application/zip" tabindex="-1"
+      {texts_learn.CHOOSE_ZIP.attribute("aria-label")}>
+  </div>"""
+
+
+def _status() -> str:
+    return f"""
+  <div class="status" role="status" hidden>
+    <p data-say="upload" hidden>{texts_learn.UPLOADING.html} <b></b></p>
+    <p data-say="work" hidden>{texts_learn.CHECKING.html} …</p>
+    <p data-say="failed" hidden>{texts_learn.UPLOAD_FAILED.html}</p>
+    <p data-say="kind" hidden>{texts_learn.WRONG_KIND.html}</p>
+    <p data-say="no-camera" hidden>{texts.NO_CAMERA.html}</p>
+    <span class="meter" hidden><i></i></span>
+  </div>"""

@@ -1,0 +1,81 @@
+// The browser's side of pieces.py. Gradio gives: element, trigger, props, server, watch.
+const piece = element.querySelector(".piece");
+const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } catch { return ""; } };
+const visible = () => element.offsetParent !== null && !document.hidden;
+
+function draw() {
+  const seen = piece.querySelector("[data-look]");
+  piece.innerHTML = props.value ?? "";
+  const login = piece.querySelector("[data-pass]"); // the owner came in, or went
+  if (login) {
+    try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
+    document.dispatchEvent(new Event("herb:entered"));
+  }
+  const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
+  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  const saving = piece.querySelector("[data-click]");
+  if (saving) setTimeout(() => document.querySelector(saving.dataset.click)?.click(), 300);
+}
+watch("value", draw);
+if (props.value) draw();
+
+function act(data, button) {
+  if (button?.ariaBusy === "true") return;
+  if (button) button.ariaBusy = "true";
+  trigger("act", { ...data, pass: pass() });
+}
+document.addEventListener("herb:done", ({ detail }) => {
+  if (!element.closest(`#${detail}`)) return;
+  for (const button of piece.querySelectorAll("[aria-busy]")) button.ariaBusy = null;
+});
+
+// Buttons and forms. What cannot be undone asks once more, on the button itself.
+piece.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("dismiss" in button.dataset) { piece.innerHTML = ""; return; }
+  const { act: name, sure, ...fields } = button.dataset;
+  if (!name) return;
+  if (sure && !("asked" in button.dataset)) {
+    const label = button.innerHTML;
+    button.dataset.asked = "";
+    button.innerHTML = `<span>${sure}</span>`;
+    setTimeout(() => { delete button.dataset.asked; button.innerHTML = label; }, 4000);
+    return;
+  }
+  act({ act: name, ...fields }, button);
+});
+piece.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const form = event.target;
+  act({ act: form.dataset.act, ...Object.fromEntries(new FormData(form)) }, event.submitter);
+});
+
+// What comes into sight is drawn anew, since others may have changed what it shows. The wide margin
+// leaves scrolling out: only a tab that is opened counts.
+const { shows } = piece.dataset;
+if (shows) {
+  const show = () => trigger("act", { act: shows, pass: pass() });
+  new IntersectionObserver(([seen]) => { if (seen.isIntersecting) show(); }, { rootMargin: "100000px" })
+    .observe(element);
+  document.addEventListener("herb:entered", () => { if (visible()) show(); });
+}
+
+// A running job is asked after, and only while someone looks.
+if (server.poll) {
+  let asking = false, drawn = "", told = "";
+  setInterval(async () => {
+    if (asking || !visible()) return;
+    asking = true;
+    try {
+      const html = await server.poll({ pass: pass() });
+      if (typeof html === "string" && html !== drawn) piece.innerHTML = drawn = html;
+      const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
+      if (state !== told) {
+        trigger("act", { act: "changed", state, was: told, pass: pass() });
+        told = state;
+      }
+    } catch { /* the server is away for a moment; the next question will tell */ }
+    asking = false;
+  }, 1200);
+}

@@ -1,0 +1,154 @@
+"""A job and its events -> HTML: how far it is, how fast, and its curves. Pure functions."""
+
+import html
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from herbdemo.ui import texts_learn as t
+from herbdemo.ui.curves import Curve, chart
+from herbdemo.ui.pieces import button
+from herbdemo.ui.text import Text
+
+Event = dict[str, Any]
+MINUTE, HOUR = 60, 3600
+
+
+class Job(Protocol):
+    """What is shown of a job; see `jobs.Job`."""
+
+    id: str
+    kind: str
+    who: str
+    started: float
+    state: str
+    error: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: `share` of what can be counted, 0..1, or None before that."""
+
+    phase: str
+    share: float | None
+    rate: float | None
+    epoch: float
+    left: float | None  # seconds
+
+
+def progress(events: Sequence[Event]) -> Progress:
+    """What the events say of how far the job is."""
+    phase, share, rate, epoch, left = "start", None, None, 0.0, None
+    for event in events:
+        phase = event["kind"] if event["kind"] in t.PHASES else phase
+        if rated := _number(event.get("photos_per_second")):
+            rate = rated
+        epoch = _number(event.get("epoch")) or epoch
+        left = _number(event.get("seconds_left"))
+        if (done := _ratio(event.get("step"), event.get("steps"))) or (
+            done := _ratio(event.get("done"), event.get("total"))
+        ):
+            share = done
+    if phase in ("finish", "saved"):
+        share = 1.0
+    return Progress(phase, share, rate, epoch, left)
+
+
+def job_html(job: Job, events: Sequence[Event], *, memory: int, now: float | None = None) -> str:
+    """The job's card: what is happening, and whatever can be done about it."""
+    running = job.state == "running"
+    state = f'data-state="{html.escape(job.id)}:{html.escape(job.state)}"'
+    if job.state == "done" and not _curves(events):
+        return f"<span hidden {state}></span>"  # its proof says it all
+    title = (
+        t.JOB_RUNNING if running else t.JOB_ENDED.get(job.state, t.JOB_ENDED["failed"])
+    ).format(job.id)
+    clock = time.strftime("%H:%M", time.localtime(job.started))
+    by = t.JOB_BY.format(job.who or "–", clock)
+    body = _running(job, events, memory, now or time.time()) if running else _ended(job)
+    return (
+        f'<section class="card job {html.escape(job.state)}" {state}>'
+        f"<header><h3>{title.html}</h3><p>{by.html}</p></header>"
+        f"{body}{_curves(events)}</section>"
+    )
+
+
+def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
+    at = progress(events)
+    percent = 100 * (at.share or 0)
+    facts = [t.ELAPSED.format(_span(now - job.started))]
+    left = at.left
+    if not left and at.share and 0.02 < at.share < 1:
+        left = (now - job.started) * (1 - at.share) / at.share
+    if left:
+        facts.insert(0, t.LEFT.format(_span(left)))
+    if at.epoch:
+        facts.append(t.EPOCH_OF.format(f"{at.epoch:g}"))
+    if at.rate:
+        facts.append(t.RATE.format(f"{at.rate:.3g}"))
+    if memory:
+        facts.append(t.MEMORY.format(f"{memory / 1e9:.1f} GB"))
+    items = "".join(f"<li>{fact.html}</li>" for fact in facts)
+    unknown = "" if at.share else " unknown"
+    return (
+        f'<p class="phase">{t.PHASES[at.phase].html}</p>'
+        f'<span class="meter{unknown}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i></span>'
+        f'<ul class="facts">{items}</ul>'
+        f'<div class="ways">{button(t.STOP, "stop", sure=t.SURE_STOP)}</div>'
+    )
+
+
+def _ended(job: Job) -> str:
+    if job.state == "stopped":
+        return f'<p class="said">{t.JOB_STOPPED.html}</p>'
+    if job.state != "done" and job.error:
+        return f'<p class="said">{Text(job.error["zh"], job.error["en"]).html}</p>'
+    return "" if job.state == "done" else f'<p class="said">{t.JOB_LOST.html}</p>'
+
+
+def _curves(events: Sequence[Event]) -> str:
+    """Loss and accuracy over the steps; nothing for a job that has none, such as `extend`."""
+    training, val_loss, val_right = [], [], []
+    steps, at = 0.0, 0.0
+    for event in events:
+        kind = event["kind"]
+        if kind == "step":
+            at, steps = _number(event.get("step")) or at, _number(event.get("steps")) or steps
+            _add(training, at, event.get("loss"))
+        elif kind in ("head", "epoch"):  # follows its steps
+            _add(val_loss, at, event.get("val_loss"))
+            _add(val_right, at, event.get("val_top1"))
+    if not training:
+        return ""
+    loss = [Curve(t.ON_TRAIN, "train", training), Curve(t.ON_VAL, "val", val_loss)]
+    right = [Curve(t.ON_VAL, "val", val_right)]
+    return (
+        f'<div class="charts">{chart(t.LOSS, loss, until=steps)}'
+        f"{chart(t.ACCURACY, right, until=steps, share=True)}</div>"
+    )
+
+
+def _add(points: list[tuple[float, float]], x: float, y: object) -> None:
+    if isinstance(y, int | float) and math.isfinite(y):
+        points.append((x, float(y)))
+
+
+def _number(value: object) -> float | None:
+    good = isinstance(value, int | float) and math.isfinite(value) and value > 0
+    return float(value) if good else None
+
+
+def _ratio(part: object, whole: object) -> float | None:
+    a, b = _number(part), _number(whole)
+    return min(1.0, a / b) if a and b else None
+
+
+def _span(seconds: float) -> Text:
+    if seconds < MINUTE:
+        return t.UNDER_A_MINUTE
+    if seconds < 1.5 * HOUR:
+        return t.MINUTES.format(round(seconds / MINUTE))
+    return t.HOURS.format(f"{seconds / HOUR:.1f}")

@@ -1,0 +1,105 @@
+"""What visitors try: their own model, for their own tab, and nothing of it stays."""
+
+import time
+import types
+
+import pytest
+from toys import HERBS, fill, herb_photo, refusal
+
+from herbdemo.ui import model, sandbox
+
+NEW = "洋葱"
+
+
+@pytest.fixture
+def teach(monkeypatch, toy_model, tmp_path):
+    """`teach(session, herb, n)` gives the sandbox of a tab n photos; `extend` itself is a toy."""
+
+    class Recogniser:
+        def __init__(self, checkpoint):
+            self.checkpoint = checkpoint
+
+    def extend(checkpoint, samples, *, name):
+        assert checkpoint is toy_model
+        assert name == sandbox.NAME
+        herbs = sorted({sample.herb for sample in samples})
+        return types.SimpleNamespace(herbs=herbs, photos=len(samples))
+
+    shared = types.SimpleNamespace(checkpoint=toy_model)
+    monkeypatch.setattr(model, "recogniser", lambda: shared)
+    monkeypatch.setattr("herbdemo.extend.extend", extend)
+    monkeypatch.setattr("herbdemo.recognise.Recogniser", Recogniser)
+    monkeypatch.setattr(sandbox, "_boxes", {})
+
+    def teach(session="tab", herb=NEW, n=2):
+        folder = tmp_path / str(time.monotonic_ns())
+        fill(folder, HERBS[0], range(n))
+        return sandbox.learn(session, herb, [str(path) for path in folder.rglob("*.png")])
+
+    return teach
+
+
+def test_a_sandbox_learns_for_one_tab_alone(teach, home):
+    teach()
+    assert sandbox.recogniser("tab").checkpoint.herbs == [NEW]
+    assert sandbox.recogniser("another") is None
+    assert not home.exists()  # neither the library nor a model
+
+
+def test_herbs_add_up(teach):
+    teach(n=2)
+    teach(herb="dangshen", n=3)
+    box = teach(n=1)
+    assert {herb: len(photos) for herb, photos in box.photos.items()} == {NEW: 3, "党参": 3}
+    assert box.recogniser.checkpoint.photos == 6
+
+
+def test_a_sandbox_is_small(teach):
+    for number in range(sandbox.HERBS):
+        teach(herb=f"新药{number}", n=1)
+    assert refusal(teach, herb="一种太多").hint == "sandbox-full"
+    assert refusal(teach, herb="新药0", n=sandbox.PHOTOS).hint == "sandbox-full"
+    assert len(sandbox.of("tab").photos) == sandbox.HERBS
+
+
+def test_a_photo_that_does_not_open_changes_nothing(teach, tmp_path):
+    before = teach()
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no photo")
+    refusal(sandbox.learn, "tab", "党参", [str(broken)])
+    assert sandbox.of("tab") is before
+
+
+@pytest.mark.parametrize("herb", ["", "..", "a/b", "x" * 60])
+def test_an_unusable_name_is_refused(teach, herb):
+    assert refusal(teach, herb=herb).hint == "herb-name"
+
+
+def test_without_a_tab_there_is_no_sandbox(teach):
+    assert refusal(teach, session="").hint == "no-session"
+
+
+def test_a_closed_tab_takes_its_sandbox_with_it(teach):
+    teach()
+    sandbox.drop("tab")
+    assert sandbox.recogniser("tab") is None
+    sandbox.drop("tab")
+
+
+def test_sandboxes_are_few_and_the_idle_one_makes_room(teach):
+    for number in range(sandbox.BOXES):
+        teach(session=f"tab{number}", n=1)
+    assert refusal(teach, session="one more", n=1).hint == "sandboxes-full"
+    sandbox._boxes["tab3"].used -= sandbox.IDLE_SECONDS + 1
+    teach(session="one more", n=1)
+    assert len(sandbox._boxes) == sandbox.BOXES
+    assert "tab3" not in sandbox._boxes
+
+
+def test_the_sandbox_answers_instead_of_the_shared_model(toy_model, monkeypatch):
+    from herbdemo.recognise import Recogniser
+
+    monkeypatch.setattr(model, "recogniser", lambda: pytest.fail("the shared model was asked"))
+    own = Recogniser(toy_model)
+    monkeypatch.setattr(model, "open_photo", lambda photo: photo)
+    assert model.recognise(herb_photo(HERBS[0], 1), by=own).model == toy_model.id
