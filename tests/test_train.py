@@ -5,8 +5,9 @@ import json
 import random
 import zipfile
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -226,10 +227,19 @@ def test_a_training_stopped_before_it_has_a_head_says_so(photos, tmp_path):
     assert error.hint == "stopped-early"
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """What `train` would finish a model with."""
+
+    options: dict[str, Any]
+    card: dict[str, Any]
+
+
 @pytest.fixture
 def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`train` returns what it would finish the model with: only a ResNet-50 can be finished."""
-    monkeypatch.setattr("herbdemo.train.finish", lambda state, **options: options)
+    """`train` returns an `Unfinished`: only a ResNet-50 can be finished and proven."""
+    monkeypatch.setattr("herbdemo.train.finish", lambda _, **o: Unfinished(o, o["card"]))
+    monkeypatch.setattr("herbdemo.train.trained", lambda *_: {})
 
 
 def test_a_stopped_training_is_finished_with_few_photos(unfinished, photos, tmp_path, monkeypatch):
@@ -237,9 +247,10 @@ def test_a_stopped_training_is_finished_with_few_photos(unfinished, photos, tmp_
     told: list[Event] = []
     made = train(photos, name="toy", run=tmp_path, start=Start(tiny(), TINY), recipe=RECIPE,
                  say=told.append, stop=lambda: bool(told) and told[-1].kind == "head")  # fmt: skip
-    assert made["card"]["stopped"] is True
+    assert made.card["stopped"] is True
     for part, each in (("train", 3), ("val", 2)):
-        assert Counter(sample.herb for sample in made[part]) == {"金银花": each, "枸杞子": each}
+        shown = Counter(sample.herb for sample in made.options[part])
+        assert shown == {"金银花": each, "枸杞子": each}
 
 
 def test_a_training_told_when_it_will_be_done_is_told_every_ten_steps(photos, tmp_path):
@@ -260,9 +271,9 @@ def test_a_zip_is_trained_on_as_its_folder_is(unfinished, photos, tmp_path):
             archive.write(path, path.relative_to(photos))
     made = train(tmp_path / "photos.zip", name="toy", run=tmp_path, start=Start(tiny(), TINY),
                  recipe=replace(RECIPE, epochs=0))  # fmt: skip
-    assert made["herbs"] == ("枸杞子", "金银花")
-    assert len(made["train"]) + len(made["val"]) == 24
-    assert "stopped" not in made["card"]
+    assert made.options["herbs"] == ("枸杞子", "金银花")
+    assert len(made.options["train"]) + len(made.options["val"]) == 24
+    assert "stopped" not in made.card
 
 
 @pytest.fixture(scope="module")
