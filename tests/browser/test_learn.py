@@ -137,6 +137,18 @@ def test_from_a_zip_to_a_model_that_knows_the_new_herb_and_back(
     page.wait_for_selector(mine, state="detached", timeout=PATIENCE)
     page.set_input_files("#models-giver input[type='file']", saved)
     page.wait_for_selector(mine, timeout=PATIENCE)
+
+    # A training is stopped, and the model in use stays
+    open_tab(page, "learn")
+    page.check("[value='properly']")
+    page.click(".go button")
+    page.wait_for_selector(".job.running", timeout=PATIENCE)
+    for _ in range(2):
+        page.click("[data-act='stop']")
+    page.wait_for_selector(".job.stopped", timeout=PATIENCE)
+    page.wait_for_selector(".start", timeout=PATIENCE)
+    open_tab(page, "models")
+    page.wait_for_selector(".model.active h4:text-is('herbs-31-v2')", timeout=PATIENCE)
     assert said == []
 
 
