@@ -13,8 +13,15 @@ from herbdemo.ui import gate
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
     """No Space, no password, no link, and nothing remembered of other tests."""
-    for name in ("SPACE_ID", "SPACE_AUTHOR_NAME", "HERBDEMO_ADMIN_PASSWORD", "OAUTH_CLIENT_ID"):
+    for name in (
+        "SPACE_ID",
+        "SPACE_AUTHOR_NAME",
+        "HERBDEMO_ADMIN_PASSWORD",
+        "OAUTH_CLIENT_ID",
+        "SYSTEM",
+    ):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(gate, "find_spec", lambda name: True)
     monkeypatch.setattr(gate, "_passes", {})
     monkeypatch.setattr(gate, "_failures", [])
     monkeypatch.setattr(gate, "_blocks", None)
@@ -67,6 +74,14 @@ def test_the_password_gives_a_pass_and_nothing_else_does(password):
     assert gate.enter(password) != token
 
 
+def test_a_pass_ends_when_its_owner_leaves(password):
+    token, other = gate.enter(password), gate.enter(password)
+    gate.leave(gate.visitor(request(), token))
+    assert not gate.visitor(request(), token).owner
+    assert gate.visitor(request(), other).owner
+    gate.leave(gate.visitor(request(), "never was one"))
+
+
 def test_a_pass_ends(password, monkeypatch):
     token = gate.enter(password)
     later = time.monotonic() + gate.PASS_SECONDS + 1
@@ -106,6 +121,8 @@ def test_the_author_of_a_space_signs_in_on_the_hub(monkeypatch):
     author = {"userinfo": {"preferred_username": "someone"}, "access_token": "hf_x"}
     assert not gate.visitor(request(**author)).owner  # the Space does not ask for sign-ins
     monkeypatch.setenv("OAUTH_CLIENT_ID", "id")
+    assert not gate.visitor(request(**author)).owner  # it is no Space: Gradio plays the login
+    monkeypatch.setenv("SYSTEM", "spaces")
     who = gate.visitor(request(**author))
     assert (who.owner, who.name, who.token) == (True, "someone", "hf_x")
     assert not gate.visitor(request(**author, expires_at=time.time() - 1)).owner
@@ -117,6 +134,7 @@ def test_the_author_of_a_space_signs_in_on_the_hub(monkeypatch):
 def test_no_author_is_no_reason_to_let_anyone_in(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "someone/herbs")
     monkeypatch.setenv("OAUTH_CLIENT_ID", "id")
+    monkeypatch.setenv("SYSTEM", "spaces")
     assert not gate.visitor(request(userinfo={"preferred_username": ""})).owner
 
 

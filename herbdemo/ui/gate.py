@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import gradio as gr
@@ -31,12 +32,20 @@ _blocks: gr.Blocks | None = None
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who sent a request: `name` is shown to others, `session` is the browser tab."""
+    """Who sent a request.
+
+    Attributes:
+        name: shown to others.
+        session: of the browser tab.
+        token: of the Hub, where the visitor signed in there.
+        given: the pass that came along, if it is one.
+    """
 
     owner: bool
     name: str
     session: str
-    token: str | None = None  # of the Hub, where the visitor signed in there
+    token: str | None = None
+    given: str = ""
 
 
 def watch(blocks: gr.Blocks) -> None:
@@ -57,8 +66,12 @@ def has_password() -> bool:
 
 
 def has_oauth() -> bool:
-    """Whether the owner can sign in on the Hub."""
-    return bool(os.environ.get("SPACE_ID") and os.environ.get("OAUTH_CLIENT_ID"))
+    """Whether the owner can sign in on the Hub; Gradio needs authlib for that.
+
+    Elsewhere than on a Space Gradio would play a login: everyone would be whom its token names.
+    """
+    on_space = os.environ.get("SYSTEM") == "spaces" and os.environ.get("SPACE_ID")
+    return bool(on_space and os.environ.get("OAUTH_CLIENT_ID") and find_spec("authlib"))
 
 
 def visitor(request: Any, given: object = "") -> Visitor:
@@ -76,8 +89,10 @@ def visitor(request: Any, given: object = "") -> Visitor:
     if not restricted():
         host = getattr(getattr(request, "client", None), "host", None)
         return Visitor(True, name or str(host or "127.0.0.1"), session, login.get("access_token"))
-    owner = bool(author and name == author) or _holds(given)
-    return Visitor(owner, name or ("owner" if owner else ""), session, login.get("access_token"))
+    held = str(given) if _holds(given) else ""
+    owner = bool(author and name == author) or bool(held)
+    shown = name or ("owner" if owner else "")
+    return Visitor(owner, shown, session, login.get("access_token"), held)
 
 
 def demand_owner(who: Visitor) -> None:
@@ -111,6 +126,12 @@ def enter(password: object) -> str:
         new = secrets.token_urlsafe(32)
         _passes[new] = now + PASS_SECONDS
         return new
+
+
+def leave(who: Visitor) -> None:
+    """Let the visitor's pass end."""
+    with _lock:
+        _passes.pop(who.given, None)
 
 
 def _holds(given: object) -> bool:

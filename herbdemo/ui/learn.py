@@ -117,7 +117,8 @@ class Learn:
         return {self.gate: gate_html(who, new_pass=gate.enter(data.get("password")))}
 
     def leave(self, data: dict[str, str], who: Visitor) -> Change:
-        """Take the pass away from this browser."""
+        """Take the pass away from this browser, and let it end."""
+        gate.leave(who)
         return {self.gate: gate_html(who, new_pass="")} | dict.fromkeys(self.owned, "")
 
     # Giving photos

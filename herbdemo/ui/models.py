@@ -1,6 +1,8 @@
 """The Models tab: what there is, which is in use, and sending models to and fro."""
 
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from herbdemo.ui.giver import Giver, joined, only_zip
 from herbdemo.ui.models_view import Row, models_html
 from herbdemo.ui.pieces import Change, Piece, notice_html, saving_html, wire
 from herbdemo.ui.text import Text
+
+HOUR = 3600  # a zip that was made for a download is kept no longer
 
 
 def build() -> None:
@@ -97,7 +101,11 @@ class Models:
         from herbdemo.registry import check_id
 
         model = check_id(data.get("model", ""))
-        file = Path(self.file.GRADIO_CACHE) / secrets.token_hex(16) / f"{model}.zip"
+        shelf = Path(self.file.GRADIO_CACHE) / "models"
+        for old in shelf.glob("*"):
+            if time.time() - old.stat().st_mtime > HOUR:
+                shutil.rmtree(old, ignore_errors=True)
+        file = shelf / secrets.token_hex(16) / f"{model}.zip"  # nobody can guess its address
         file.parent.mkdir(parents=True)
         export_zip(desk.registry(), model, file)
         return {self.file: str(file), self.notice: saving_html("#models-file")}
