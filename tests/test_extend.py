@@ -8,13 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import HERBS, STRANGE, encoded, fill, herb_picture, picture, refusal
+from toys import HERBS, STRANGE, encoded, fill, herb_picture, knowing, picture, refusal
 
-from herbdemo.calibrate import familiar_directions, feature_statistics
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from herbdemo.dataset import Sample, scan
-from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import extract
 from herbdemo.extend import extend, forget
 from herbdemo.photo import Photo, open_photo
 from herbdemo.recognise import Recogniser
@@ -37,22 +34,7 @@ def photos(folder: Path, herb: str, seeds: range) -> list[Sample]:
 @pytest.fixture(scope="module")
 def base(toy, tmp_path_factory) -> Checkpoint:
     """The toy model with all that a trained one keeps of its photos."""
-    folder = tmp_path_factory.mktemp("base")
-    for herb in HERBS:
-        fill(folder / "train", herb, range(24))
-        fill(folder / "val", herb, range(50, 54))
-    engine = TorchEngine(toy.network)
-    train, val = (
-        extract(engine, scan(folder / part), toy.herbs, toy.preprocessing)
-        for part in ("train", "val")
-    )
-    statistics = {
-        **feature_statistics(train, len(HERBS)),
-        **familiar_directions(train),
-        "val": torch.from_numpy(val.pooled).half(),
-        "val_labels": torch.from_numpy(val.labels),
-    }
-    return replace(toy, statistics=statistics)
+    return knowing(toy, tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,16 @@ import itertools
 import os
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from killing import Victims
-from toys import HERBS, herb_photo, model_copy
+from toys import HERBS, fill, herb_photo, knowing, model_copy, picture
 
 from herbdemo.atomic import TEMPORARY
 from herbdemo.checkpoint import CARD, load_checkpoint, save_checkpoint
+from herbdemo.cli import app
 from herbdemo.portable import export_zip, import_zip
 from herbdemo.recognise import Recogniser
 from herbdemo.registry import Registry
@@ -58,6 +60,12 @@ def save(own: Path, name: str) -> None:
 def fetch(own: Path, name: str) -> None:
     registry = Registry(shipped=own / "none", own=own)
     import_zip(registry, own.parent / "model.zip", name=name)
+
+
+def learn(own: Path, command: str, *options: str) -> None:
+    """`python -m herbdemo extend` or `train` on the photos beside `own`."""
+    os.environ["HERBDEMO_HOME"] = str(own)
+    app([command, str(own.parent / "photos"), *options], standalone_mode=False)
 
 
 def everything(own: Path, kill: int) -> None:
@@ -131,3 +139,37 @@ def test_a_kill_before_each_touch_of_the_disk(registry, victims, work, name, lea
             break  # the deed is done; what comes after is tidying up
     assert touch >= least
     assert (registry.active_id() == "b") == (work is activate)
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "kills"),
+    [
+        (("extend", "--name", "new"), 4.0, 15),
+        (("train", "--name", "new", "--init", "active", "--preset", "quick", "--json"), 8.0, 8),
+    ],
+)
+def test_a_killed_learning_leaves_the_model_in_use_alone(
+    toy, tmp_path, victims, options, seconds, kills
+):
+    registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")
+    model = knowing(toy, tmp_path / "known")
+    save_checkpoint(replace(model, id="a"), registry.new_folder("a"))
+    registry.activate("a")
+    for herb in HERBS[:2]:
+        fill(tmp_path / "photos", herb, range(200, 212))
+    (tmp_path / "photos" / "黑白").mkdir()
+    for seed in range(12):
+        picture(((20, 20, 20), (240, 240, 240)), seed).save(
+            tmp_path / "photos" / "黑白" / f"{seed}.png"
+        )
+    expected, rng, killed = scores(registry), random.Random(1), 0
+    for _ in range(kills):
+        killed += victims.kill_after(rng.uniform(0, seconds), learn, registry.own, *options)
+        models = {model.id: model.problem for model in registry.list()}
+        assert set(models.values()) == {None}
+        assert registry.active_id() == "a"
+        assert scores(registry) == expected
+        if "new" in models:  # it was quicker than the kill
+            assert "黑白" in registry.load("new").herbs
+            registry.delete("new")
+    assert killed > kills / 3

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toys
 from PIL import Image
 from toys import HERBS, SIZE, TinyNet, encoded, fill, herb_photo, picture, refusal
 
-from herbdemo.calibrate import familiar_directions, feature_statistics
 from herbdemo.checkpoint import Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
-from herbdemo.dataset import scan, train_and_val
+from herbdemo.dataset import train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract
@@ -279,19 +279,7 @@ def test_a_zip_is_trained_on_as_its_folder_is(unfinished, photos, tmp_path):
 @pytest.fixture(scope="module")
 def knowing(toy, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """The toy model with all that a trained one keeps of its herbs."""
-    folder = tmp_path_factory.mktemp("known")
-    for herb in HERBS:
-        fill(folder, herb, range(20, 32))
-    samples = scan(folder)
-    features = extract(TorchEngine(toy.network), samples, HERBS, toy.preprocessing)
-    kept = {"val": torch.from_numpy(features.pooled[::4]).half(),
-            "val_labels": torch.from_numpy(features.labels[::4])}  # fmt: skip
-    statistics = {
-        **feature_statistics(features, len(HERBS)),
-        **familiar_directions(features),
-        **kept,
-    }
-    return replace(toy, statistics=statistics)
+    return toys.knowing(toy, tmp_path_factory.mktemp("known"))
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
@@ -318,9 +306,14 @@ def test_a_model_learns_a_herb_and_forgets_none(knowing, tmp_path, epochs):
         herb: "photos" if herb == HERBS[0] else "replay" for herb in HERBS
     }
     count = checkpoint.statistics["count"].tolist()
-    assert count[1:7] == [12] * 6  # as the model knew them
+    assert count[1:7] == [24] * 6  # as the model knew them
     assert count[0] == 10  # measured again: of twelve photos two are for val
-    assert checkpoint.card["metrics"]["val"]["photos"] == 2 + 2 + 6 * 3
+    assert checkpoint.card["metrics"]["val"]["photos"] == 2 + 2 + 6 * 4
+
+    proof = checkpoint.card["proof"]
+    assert (proof["before"]["n"], proof["after"]["n_old"]) == (2 + 6 * 4, 2 + 6 * 4)
+    assert proof["after"]["n_new"] == 2
+    assert proof["held_out"] == {"old": "photos + kept", "new": "val"}
 
     recogniser = Recogniser(checkpoint)
     photos = [(herb, herb_photo(herb, seed)) for herb in HERBS for seed in range(60, 64)]

@@ -9,6 +9,7 @@ import json
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor, nn
 
-from herbdemo.calibrate import familiar_directions
+from herbdemo.calibrate import familiar_directions, feature_statistics
 from herbdemo.checkpoint import CARD, WEIGHTS, Checkpoint, Preprocessing
+from herbdemo.dataset import scan
+from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import Features
+from herbdemo.evaluate import Features, extract
 from herbdemo.network import HerbNet
 from herbdemo.photo import Photo, open_photo
 
@@ -111,6 +114,25 @@ def toy_checkpoint() -> Checkpoint:
         },
         card={"note": "a toy", "metrics": {"val": {"top1": 1.0}}},
     )
+
+
+def knowing(toy: Checkpoint, folder: Path) -> Checkpoint:
+    """`toy` with all that a trained model keeps of its photos, which are made in `folder`."""
+    for herb in HERBS:
+        fill(folder / "train", herb, range(24))
+        fill(folder / "val", herb, range(50, 54))
+    engine = TorchEngine(toy.network)
+    train, val = (
+        extract(engine, scan(folder / part), toy.herbs, toy.preprocessing)
+        for part in ("train", "val")
+    )
+    statistics = {
+        **feature_statistics(train, len(HERBS)),
+        **familiar_directions(train),
+        "val": torch.from_numpy(val.pooled).half(),
+        "val_labels": torch.from_numpy(val.labels),
+    }
+    return replace(toy, statistics=statistics)
 
 
 class TinyNet(nn.Module):
