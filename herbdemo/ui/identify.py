@@ -7,11 +7,12 @@ from pathlib import Path
 import gradio as gr
 
 from herbdemo.errors import HerbError
+from herbdemo.herbs import herb_named
 from herbdemo.ui import gate, live, model, sandbox, texts, texts_learn
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import HERE, PhotoInput, example_photos
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
-from herbdemo.ui.result import answer_html, error_html
+from herbdemo.ui.result import answer_html, error_html, herb_text
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def set_aside(path: str | None, photo: str, herb: str) -> texts.Text:
     if hashlib.sha256(content).hexdigest() != photo:
         raise HerbError(*texts_learn.PHOTO_GONE, hint="photo-gone")
     entry = Library().add(content, herb, move=True)
-    return texts_learn.WAS_SET_ASIDE.format(entry.herb)
+    return texts_learn.WAS_SET_ASIDE.format(herb_text(herb_named(entry.herb)))
 
 
 def _views() -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from herbdemo.errors import HerbError
+from herbdemo.herbs import herb_named
 from herbdemo.ui import desk, gate, sandbox
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.gate import Visitor
@@ -16,6 +17,7 @@ from herbdemo.ui.gate_view import gate_html, sandbox_html
 from herbdemo.ui.giver import Giver, joined, photos_and_zip
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
 from herbdemo.ui.progress import job_html
+from herbdemo.ui.result import herb_text
 
 if TYPE_CHECKING:
     pass
@@ -36,9 +38,9 @@ class Learn:
 
     def __init__(self) -> None:
         self.notice = Piece(elem_id="learn-notice")
-        self.gate = Piece(elem_id="gate", shows="show")
         if gate.has_oauth():
             gr.LoginButton(t.HUB_LOGIN.zh, t.HUB_LOGOUT.zh, elem_id="hub-login")
+        self.gate = Piece(elem_id="gate", shows="show")
         self.giver = Giver(photos_and_zip(), elem_id="giver")
         self.folders = Piece(elem_id="folders")
         self.report = Piece(elem_id="report")
@@ -133,12 +135,15 @@ class Learn:
 
             yield from self._check(functools.partial(take_files, files, herb))
             return
+        from herbdemo.library import herb_folder
+
         yield {self.gate: gate_html(who) + sandbox_html(sandbox.of(who.session), busy=True)}
         try:
-            box = sandbox.learn(who.session, herb, files)
+            sandbox.learn(who.session, herb, files)
         finally:
             yield {self.gate: gate_html(who) + sandbox_html(sandbox.of(who.session))}
-        yield {self.notice: notice_html(t.BOX_LEARNT.format(list(box.photos)[-1]))}
+        name = herb_text(herb_named(herb_folder(herb)))
+        yield {self.notice: notice_html(t.BOX_LEARNT.format(name))}
 
     def empty(self, data: dict[str, str], who: Visitor) -> Change:
         """Empty the visitor's sandbox."""
@@ -209,7 +214,7 @@ class Learn:
 
         herb, sha256 = data.get("herb", ""), data.get("sha256")
         Library().remove(herb, sha256)
-        said = t.REMOVED_PHOTO if sha256 else t.REMOVED_HERB.format(herb)
+        said = t.REMOVED_PHOTO if sha256 else t.REMOVED_HERB.format(herb_text(herb_named(herb)))
         return {
             self.shelf: desk.shelf(herb),
             self.start: desk.start(),

@@ -8,6 +8,8 @@ async function suggest(target) {
   const items = field.value.trim() ? await server.suggest(field.value) : "";
   if (mine !== asked || document.activeElement !== field) return;
   list.innerHTML = items;
+  const only = list.children.length === 1 && list.firstChild.dataset.name === field.value.trim();
+  if (only) list.replaceChildren(); // nothing left to choose
   place();
 }
 
@@ -31,6 +33,7 @@ function choose(item) {
 
 const isName = (target) => target.matches?.("[data-herb-name]");
 document.addEventListener("input", ({ target }) => { if (isName(target)) suggest(target); });
+document.addEventListener("pointerdown", ({ target }) => { if (!list.contains(target)) close(); });
 document.addEventListener("focusout", ({ target }) => { if (isName(target)) close(); });
 addEventListener("scroll", () => { if (!list.hidden) place(); }, true);
 list.addEventListener("pointerdown", (event) => {
@@ -39,10 +42,10 @@ list.addEventListener("pointerdown", (event) => {
   if (item) choose(item);
 });
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") close(); // also what is still on its way
   if (list.hidden || !isName(event.target)) return;
   const items = [...list.children], at = items.findIndex((item) => item.ariaSelected === "true");
-  if (event.key === "Escape") close();
-  else if (event.key === "Enter" && at >= 0) choose(items[at]);
+  if (event.key === "Enter" && at >= 0) choose(items[at]);
   else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const next = (at + (event.key === "ArrowDown" ? 1 : items.length)) % items.length;
     items.forEach((item, index) => { item.ariaSelected = index === next; });

@@ -186,6 +186,24 @@ def test_photos_of_one_herb_and_a_correction_land_in_the_library(new_page, own_s
     assert len(list((library / "洋葱").glob("*.jpg"))) == 2
 
 
+def test_photos_are_taken_one_after_another(camera_page, new_herbs):
+    page = camera_page(new_herbs("洋葱")[0])
+    open_tab(page, "learn")
+    page.wait_for_selector(".start", timeout=PATIENCE)
+    page.fill("#giver [data-herb-name]", "洋葱")
+    page.click("[data-way='camera'] >> visible=true")
+    page.wait_for_function("document.querySelector('#giver video').videoWidth > 0")
+    for shots in (1, 2, 3):
+        page.click("#giver [data-camera='take']")
+        page.wait_for_function(f"document.querySelectorAll('.shots img').length === {shots}")
+    page.click("#giver [data-camera='done']")
+    page.wait_for_selector(".report [data-act='discard']", timeout=PATIENCE)
+    assert "洋葱" in page.inner_text(".report .chips")
+    for _ in range(2):
+        page.click("[data-act='discard']")
+    page.wait_for_selector(".report", state="detached", timeout=PATIENCE)
+
+
 def test_a_hostile_zip_gets_a_sentence(new_page, server, tmp_path):
     page = new_page(locale="en-GB")
     learn_tab(page, server)
