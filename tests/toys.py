@@ -116,10 +116,10 @@ def toy_checkpoint() -> Checkpoint:
     )
 
 
-def knowing(toy: Checkpoint, folder: Path) -> Checkpoint:
-    """`toy` with all that a trained model keeps of its photos, which are made in `folder`."""
+def knowing(toy: Checkpoint, folder: Path, *, photos: int = 24) -> Checkpoint:
+    """`toy` with all that a trained model keeps of its photos, made in `folder`."""
     for herb in HERBS:
-        fill(folder / "train", herb, range(24))
+        fill(folder / "train", herb, range(photos))
         fill(folder / "val", herb, range(50, 54))
     engine = TorchEngine(toy.network)
     train, val = (
