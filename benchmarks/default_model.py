@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from herbdemo.calibrate import finish
 from herbdemo.checkpoint import Preprocessing, save_checkpoint
-from herbdemo.dataset import train_and_val
+from herbdemo.dataset import scan, train_and_val
 from herbdemo.engine import best_device
 from herbdemo.events import Event
 from herbdemo.network import network_from_state, replace_head
@@ -102,7 +102,7 @@ def main() -> None:
         "teacher": {"recipe": asdict(TEACHER), "history": teacher_history},
     }
     checkpoint = finish(state, name=arguments.name, herbs=herbs_of(photos), preprocessing=SETTINGS,
-                        train=photos, val=val_photos,
+                        train=photos, val=val_photos, unseen=scan(arguments.folder / "herbs" / "test"),
                         card={"parent": start.name, "training": training})  # fmt: skip
     save_checkpoint(checkpoint, target)
 

@@ -124,6 +124,10 @@ ResNet-50, {len(card["herbs"])} herbs, {card["preprocessing"]["size"]} px, weigh
 `{card["id"]}/model.safetensors` has the sha256 `{card["sha256"]}`; `{card["id"]}/card.json` holds
 all that stands here, and more. This page is written by `benchmarks/model_card.py`.
 
+Beside the weights the file keeps, so that herbs can be added to it (`extend`): sums over the features of
+the training photos; the directions of up to 200 of them per herb, and the pooled features of the validation
+photos, in fp16; 64-bit fingerprints of the validation and test photos. None of it gives a photo back.
+
 Herbs: {" ".join(card["herbs"])}.
 
 ## How well it does
