@@ -6,11 +6,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
-from toys import HERBS, fill, herb_picture
+from toys import HERBS, STRANGE, fill, herb_picture, knowing, picture
+
+from herbdemo.checkpoint import load_checkpoint, save_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,9 +30,18 @@ def toy_home(home: Path, toy_folder: Path) -> Path:
     return home
 
 
-def herbdemo(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def herbdemo(
+    *arguments: object, processes: int = 1, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    torchrun = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     return subprocess.run(
-        [sys.executable, "-m", "herbdemo", *map(str, arguments)],
+        [
+            sys.executable,
+            "-m",
+            *(torchrun if processes > 1 else ()),
+            "herbdemo",
+            *map(str, arguments),
+        ],
         cwd=ROOT,
         env={**os.environ, "COLUMNS": "200", **environment},
         capture_output=True,
@@ -113,6 +126,58 @@ def test_check_reports_on_a_folder_and_on_a_zip(toy_home, tmp_path):
     assert "“党参” and in “新药”" in result.stderr
     assert "known: 党参 6" in result.stdout
     assert not list(Path(tempfile.gettempdir()).glob(".unpacking-*"))
+
+
+@pytest.fixture
+def known_home(home: Path, toy, tmp_path: Path) -> Path:
+    """A HERBDEMO_HOME in which a toy that kept its sums is in use."""
+    model = replace(knowing(toy, tmp_path / "known"), id="toy")
+    save_checkpoint(model, home / "models" / "toy")
+    (home / "active.json").write_text(json.dumps({"trail": ["toy"]}))
+    return home
+
+
+def test_extend_adds_a_herb_in_one_process_or_two_and_it_travels(known_home, tmp_path):
+    for part, seeds in (("new", range(6)), ("test", range(80, 84))):
+        (tmp_path / part / "basil").mkdir(parents=True)
+        for seed in seeds:
+            picture(STRANGE, seed).save(tmp_path / part / "basil" / f"{seed}.png")
+    fill(tmp_path / "test", "党参", range(80, 85))
+    new, test = tmp_path / "new", tmp_path / "test"
+    result = herbdemo("extend", new, "--name", "more", "--test", test, "--activate", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["model"] == "more"
+    assert report["new_herbs"] == ["罗勒"]
+    assert report["photos"] == 6
+    assert report["seconds"] > 0
+    assert report["before"]["n"] == report["after"]["n_old"] == 5
+    assert report["after"]["n_new"] == 4
+    assert report["after"]["new_top1"] == 1.0
+    assert {"top1", "n"} <= set(report["before"])
+    kinds = [json.loads(line)["kind"] for line in result.stderr.splitlines()]
+    assert kinds[0] == "start"
+    assert kinds[-2:] == ["finish", "saved"]
+    assert "* │ more" in herbdemo("models").stdout
+    again = herbdemo("extend", new, "--name", "more")
+    assert again.returncode == 1  # the name is taken
+    assert "model-exists" not in again.stdout
+
+    both = herbdemo("extend", new, "--name", "shared", "--model", "toy", "--json", processes=2)
+    assert both.returncode == 0, both.stderr
+    one, two = (load_checkpoint(known_home / "models" / name) for name in ("more", "shared"))
+    assert two.herbs == one.herbs
+    assert torch.allclose(one.network.fc.weight, two.network.fc.weight, atol=1e-4)
+
+    file = tmp_path / "more.zip"
+    assert herbdemo("models", "export", "more", file).returncode == 0
+    assert herbdemo("models", "import", file, "--name", "came-back").returncode == 0
+    less = herbdemo("models", "forget", "came-back", "luo le", "--name", "less")
+    assert less.returncode == 0, less.stderr
+    base = load_checkpoint(known_home / "models" / "toy")
+    less = load_checkpoint(known_home / "models" / "less")
+    assert less.herbs == base.herbs
+    assert torch.equal(less.network.fc.weight, base.network.fc.weight)
 
 
 def test_models_are_listed_activated_rolled_back_and_deleted(toy_home, toy_folder):
