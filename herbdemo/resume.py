@@ -79,7 +79,8 @@ def load_state(
         ) from error
     if notes["of"] != of:
         raise HerbError(
-            "未完成的训练用的是另一批照片、别的起点或别的设置，不能继续。请去掉 --resume 重新开始。",
+            "未完成的训练用的是另一批照片、别的起点或别的设置，不能继续。"
+            "请去掉 --resume 重新开始。",
             "The unfinished training had other photos, another start or other settings and cannot "
             "go on. Start anew, without --resume.",
             hint="resume-other-training",

@@ -108,7 +108,7 @@ def test_a_trained_model_is_complete_and_survives_the_disk(whole, tmp_path):
     assert checkpoint.temperature > 0
     assert set(checkpoint.thresholds) == {"certain", "unknown"}
     assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
-    kinds = ["start", "features", "head", "epoch", "epoch", "features", "finish"]
+    kinds = ["start", "features", "head", "epoch", "features", "finish"]
     assert [kind for kind, _ in groupby(event.kind for event in events)] == kinds
     assert all(json.loads(event.line())["kind"] == event.kind for event in events)
 
