@@ -66,6 +66,11 @@ def herb_folder(name: str) -> str:
     return clean
 
 
+def is_kept(path: Path) -> bool:
+    """Whether a file is named as the library names its photos."""
+    return bool(_PHOTO.fullmatch(path.name))
+
+
 def reduced(source: Path | bytes) -> tuple[str, bytes]:
     """The sha256 of a photo as given, and the JPEG that is kept of it.
 
