@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # it rests on this module
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
 DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
 KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
+KEPT_HELD_OUT = 20  # validation photos of each herb whose features are kept, 4 KB each
 KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
 
 
@@ -62,6 +63,7 @@ def finish(
     head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
     for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
         parameter.copy_(torch.from_numpy(value))
+    held_out = _first_of_each(val_features.labels, KEPT_HELD_OUT)
     return calibrated(
         Checkpoint(
             id=name,
@@ -71,8 +73,8 @@ def finish(
             statistics={
                 **statistics,
                 **familiar_directions(train_features, memory.statistics if memory else {}),
-                "val": torch.from_numpy(val_features.pooled).half(),
-                "val_labels": torch.from_numpy(val_features.labels),
+                "val": torch.from_numpy(val_features.pooled[held_out]).half(),
+                "val_labels": torch.from_numpy(val_features.labels[held_out]),
                 "held_out": torch.from_numpy(fingerprints([*val, *unseen])[0]),
             },
             card={**card, "data": {"train": len(train), "val": len(val)}},
@@ -132,11 +134,7 @@ def familiar_directions(
     else:
         roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
         basis = np.linalg.eigh(roots.T @ roots)[1][:, -DIRECTIONS:].astype(np.float16)
-    rows = [
-        np.flatnonzero(features.labels == herb)[:KEPT_PER_HERB]
-        for herb in np.unique(features.labels)
-    ]
-    rows = np.concatenate(rows)
+    rows = _first_of_each(features.labels, KEPT_PER_HERB)
     bank = directions(features.pooled[rows], basis.astype(np.float32)).astype(np.float16)
     found = {"bank": torch.from_numpy(bank), "bank_labels": torch.from_numpy(features.labels[rows])}
     if "bank_labels" in known:
@@ -177,3 +175,9 @@ def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
     last = np.append(np.diff(probability[order]) != 0, True)
     enough = np.flatnonzero((accuracy >= CERTAIN_ACCURACY) & last)
     return float(probability[order[enough[-1]]]) if len(enough) else float(np.nextafter(1.0, 2.0))
+
+
+def _first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Positions of at most `most` photos of each herb, herb by herb."""
+    herbs = np.unique(labels)
+    return np.concatenate([np.flatnonzero(labels == herb)[:most] for herb in herbs])
