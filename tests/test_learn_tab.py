@@ -384,6 +384,31 @@ def test_a_damaged_model_says_so_and_can_be_deleted():
     assert 'data-act="use"' not in page
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"proof": "x"},
+        {"proof": {"per_herb": [1]}},
+        {"proof": {"per_herb": {"党参": 1}}},
+        {"proof": {"after": {"n_old": "x", "old_top1": 1}}},
+        {"metrics": {"val": {"top1": "x"}}},
+        {"metrics": 7},
+        {"herbs": [["党参"]]},
+        {"herbs": None},
+    ],
+)
+def test_a_card_that_holds_anything_costs_only_its_own_row(parts):
+    rows = [Row("good", True, False, 1, CARD), Row("bad", False, False, 1, CARD | parts)]
+    page = models_html(rows, publish="bad")
+    assert "96.0% right" in spoken(page, "en")
+    assert 'data-act="delete" data-model="bad"' in page
+    assert "cannot be shown" in spoken(page, "en")
+
+
+def test_a_model_in_use_is_not_offered_for_deletion_however_bad_its_card():
+    assert 'data-act="delete"' not in models_html([Row("bad", True, False, 1, CARD | {"proof": "x"})])
+
+
 def test_a_visitor_sees_no_models():
     assert "data-act" not in models_html(None)
 
