@@ -123,7 +123,10 @@ def shelf(opened: str = "") -> str:
 
     library = Library()
     herbs = library.herbs()
-    covers = {herb: library.photos(herb)[0].path for herb in list(herbs)[:MOST_COVERS]}
+    # A herb may be removed between two looks at the disk; it is passed over.
+    first = {herb: next(iter(library.photos(herb)), None) for herb in list(herbs)[:MOST_COVERS]}
+    herbs = {herb: number for herb, number in herbs.items() if first.get(herb, True)}
+    covers = {herb: entry.path for herb, entry in first.items() if entry}
     photos = library.photos(opened) if opened in herbs else []
     return shelf_html(herbs, covers, _known(), opened=opened, photos=photos)
 
