@@ -116,7 +116,7 @@ class Learn:
 
     def enter(self, data: dict[str, str], who: Visitor) -> Change:
         """Let in who knows the password; the browser keeps the pass and asks to be shown again."""
-        return {self.gate: gate_html(who, new_pass=gate.enter(data.get("password")))}
+        return {self.gate: gate_html(who, new_pass=gate.enter(data.get("password"), who.host))}
 
     def leave(self, data: dict[str, str], who: Visitor) -> Change:
         """Take the pass away from this browser, and let it end."""
