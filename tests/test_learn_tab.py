@@ -245,6 +245,20 @@ def test_a_job_that_ended_cannot_be_stopped(state):
     assert "<img src=x" not in page
 
 
+def test_a_job_that_is_stopping_says_so_and_is_not_asked_again():
+    job = Job()
+    job.stopping = True
+    page = job_html(job, STEPS, memory=0, now=1600.0)
+    assert "Stopping" in spoken(page, "en")
+    assert 'data-act="stop"' not in page
+
+
+def test_a_job_that_can_go_on_has_a_button_for_it():
+    job = Job(state="lost")
+    assert 'data-act="go-on"' in job_html(job, STEPS, memory=0, resumable=True)
+    assert 'data-act="go-on"' not in job_html(job, STEPS, memory=0)
+
+
 # Curves
 
 
