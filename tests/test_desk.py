@@ -86,3 +86,16 @@ def test_a_training_that_made_a_model_does_not_go_on(library, jobs):
 @pytest.mark.parametrize(("kind", "state"), [("extend", "lost"), ("train", "done")])
 def test_other_jobs_do_not_go_on(jobs, kind, state):
     assert not desk.resumable(types.SimpleNamespace(id="mine", kind=kind, state=state))
+
+
+def test_a_library_with_errors_is_not_learnt_from(library, jobs):
+    (library.root / "空").mkdir()
+    photo = library.photos(HERBS[0])[0].path
+    (library.root / HERBS[1] / photo.name).write_bytes(photo.read_bytes())
+    error = refusal(desk.begin, PROPERLY, "me")
+    assert error.hint == "copy-other-herb"
+    assert HERBS[0] in error.zh
+    assert not jobs.started
+    (library.root / HERBS[1] / photo.name).unlink()
+    desk.begin(PROPERLY, "me")
+    assert jobs.started[0] == "train"

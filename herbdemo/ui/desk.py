@@ -161,10 +161,12 @@ def begin(wanted: dict[str, str], who: str) -> None:
     """Start a job as the form says.
 
     Raises:
-        HerbError: another one is running, or the name cannot be used.
+        HerbError: the library has errors, another job is running, or the name cannot be used.
     """
     from herbdemo.library import Library
 
+    if (job := jobs().latest()) is None or job.state != "running":  # else `start` refuses at once
+        _check_library()
     kind, options = "extend", {}
     if wanted.get("mode") == "properly":
         kind = "train"
@@ -178,6 +180,25 @@ def begin(wanted: dict[str, str], who: str) -> None:
     jobs().start(kind, source=Library().root, name=name, options=options, who=who)
     if kind == "train":  # it can go on only as what it was
         replace_file(_options_file(name), json.dumps(options).encode())
+
+
+def _check_library() -> None:
+    """Refuse a library that no good model can come of.
+
+    Each batch was checked by itself when it came in; here all of them are seen together. No model
+    is asked, so it takes a fraction of what the job does with the same photos.
+    """
+    from herbdemo.dataset import Sample
+    from herbdemo.findings import ERROR
+    from herbdemo.library import Library
+    from herbdemo.preflight import check
+
+    library = Library()
+    samples = [Sample(entry.path, entry.herb) for entry in library.entries()]
+    names = {sample.herb: sample.herb for sample in samples}  # empty folders are nobody's mistake
+    found = check(samples, root=library.root, names=names).findings
+    if wrong := next((finding for finding in found if finding.level == ERROR), None):
+        raise HerbError(wrong.zh, wrong.en, hint=wrong.kind)
 
 
 def resumable(job: "Job") -> bool:

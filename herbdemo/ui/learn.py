@@ -220,10 +220,11 @@ class Learn:
 
     # The job
 
-    def begin(self, data: dict[str, str], who: Visitor) -> Change:
-        """Start to learn from the library."""
+    def begin(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
+        """Start to learn from the library, which is checked first."""
+        yield {self.notice: notice_html(t.CHECKING_LIBRARY)}
         desk.begin(data, who.name)
-        return {self.start: desk.start(), self.notice: notice_html(t.STARTED)}
+        yield {self.start: desk.start(), self.notice: notice_html(t.STARTED)}
 
     def stop(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
         """Stop the job; the best so far stays as a candidate."""
