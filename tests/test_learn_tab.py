@@ -420,7 +420,9 @@ def test_a_card_that_holds_anything_costs_only_its_own_row(parts):
 
 
 def test_a_model_in_use_is_not_offered_for_deletion_however_bad_its_card():
-    assert 'data-act="delete"' not in models_html([Row("bad", True, False, 1, CARD | {"proof": "x"})])
+    assert 'data-act="delete"' not in models_html(
+        [Row("bad", True, False, 1, CARD | {"proof": "x"})]
+    )
 
 
 def test_a_visitor_sees_no_models():

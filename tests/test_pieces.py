@@ -149,7 +149,7 @@ def test_the_parts_of_a_zip_are_one_file_again(tmp_path):
 
 
 def test_parts_that_are_too_large_together_are_not_copied(tmp_path, monkeypatch):
-    monkeypatch.setattr("herbdemo.archive.MAX_TOTAL", 2 << 30)
+    monkeypatch.setattr("herbdemo.ui.giver.MAX_TOTAL", 2 << 30)
     monkeypatch.setattr("shutil.copyfileobj", lambda *files: pytest.fail("copied"))
     parts = [tmp_path / "1", tmp_path / "2"]
     for part in parts:

@@ -14,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.data_classes import ListFiles
 
+from herbdemo.archive import MAX_TOTAL
 from herbdemo.errors import HerbError
 from herbdemo.ui import texts, texts_learn
 from herbdemo.ui.art import ICONS
@@ -54,8 +55,6 @@ def joined(parts: Sequence[str]) -> Iterator[Path]:
     Raises:
         HerbError: together they are larger than any zip may be; nothing is copied.
     """
-    from herbdemo.archive import MAX_TOTAL  # importing torch takes seconds
-
     if sum(os.path.getsize(part) for part in parts) > MAX_TOTAL:
         raise HerbError(*texts_learn.ZIP_TOO_LARGE.format(MAX_TOTAL >> 30), hint="zip-too-large")
     if len(parts) == 1:
