@@ -143,14 +143,19 @@ def familiar_directions(
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order."""
+    """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order.
+
+    Where every photo is right, no T would be too small; then the labels count as a little unsure, by
+    Laplace's rule of succession.
+    """
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    doubt = 1 / (len(y) + 2) if bool((z.argmax(1) == y).all()) else 0.0
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = functional.cross_entropy(z / log_t.exp(), y)
+        value = functional.cross_entropy(z / log_t.exp(), y, label_smoothing=doubt)
         value.backward()
         return value
 

@@ -174,8 +174,9 @@ SECONDS_MORE = Text(
 )
 PROPERLY = Text("认真训练", "Properly")
 PROPERLY_MORE = Text(
-    "连网络一起训练，几分钟到几小时，照片多时更准。",
-    "The network is trained as well: minutes to hours, and better where there are many photos.",
+    "连网络一起训练，几分钟到几小时，照片多时更准。库里没有照片的老药材会损失几个百分点。",
+    "The network is trained as well: minutes to hours, and better where there are many photos. Old "
+    "herbs without photos in the library lose some points.",
 )
 PRESET = Text("训练多深", "How deep")
 PRESETS = {
@@ -274,7 +275,10 @@ MEASURED_BY = {
     "test": Text("单独的测试照片", "separate test photos"),
     "val": Text("验证照片", "validation photos"),
     "photos": Text("同样的照片，新老模型各看一遍", "the same photos through both models"),
-    "replay": Text("由存下的特征统计重现", "replayed from stored feature statistics"),
+    "replay": Text(
+        "存下的旧特征（网络已变，结果偏好）",
+        "stored features; the network has changed, so this is too kind",
+    ),
 }
 PER_HERB = Text("每种药材", "Herb by herb")
 HERB = Text("药材", "Herb")
