@@ -45,6 +45,7 @@ class Job:
         state: "running"; "done"; "failed", for the reason in `error`; "stopped", with a result if
             something worth keeping was there; "lost", when it ended without a word.
         error: the sentence of a failure as {"zh", "en"}.
+        stopping: it is running still, but has been asked to stop.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Job:
     started: float
     state: str
     error: dict[str, str] | None = None
+    stopping: bool = False
 
 
 class Jobs:
@@ -109,7 +111,15 @@ class Jobs:
         state, error = "running", None
         if self._process(record) is None:
             state, error = self._end(record)
-        return Job(record["id"], record["kind"], record["who"], record["started"], state, error)
+        return Job(
+            id=record["id"],
+            kind=record["kind"],
+            who=record["who"],
+            started=record["started"],
+            state=state,
+            error=error,
+            stopping=record["stopping"] and state == "running",
+        )
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """What the latest job has said so far, without the first `after` events."""
@@ -135,7 +145,7 @@ class Jobs:
         """Ask the job to stop, and return when it has; after `patience` seconds it is ended.
 
         A training that is asked keeps its best epoch so far as a model; one that is ended leaves
-        what `resume` needs.
+        what `resume` needs. One that is stopping already is only waited for.
         """
         with self._lock():
             record = self._record()
@@ -145,8 +155,10 @@ class Jobs:
             with contextlib.suppress(OSError):  # a full disk is a good reason to stop
                 self._write({**record, "stopping": True})
         family = _family(process)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()  # its workers end with it
+        # Asked twice, a training ends at once and leaves no model.
+        if not record["stopping"]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()  # its workers end with it
         _, left = psutil.wait_procs([process], timeout=patience)
         _, left = psutil.wait_procs(family, timeout=0 if left else 2)
         for each in left:

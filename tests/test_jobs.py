@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,23 @@ def test_a_job_that_is_stopped_ends_within_seconds(jobs, photos):
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
     # The lock is free, and another one may start.
     assert train(jobs, photos, "next").state == "running"
+
+
+@process
+def test_a_job_that_is_stopped_twice_keeps_its_model(jobs, photos):
+    train(jobs, photos, epochs="500")
+    until(lambda: "head" in kinds(jobs))
+    first = threading.Thread(target=jobs.stop)
+    first.start()
+    until(lambda: jobs.latest().stopping)
+    assert jobs.latest().state == "running"
+    other = Jobs(jobs.root)  # a second server, which is asked as well
+    other.stop()
+    first.join()
+    assert other.latest().state == "stopped"
+    assert not other.latest().stopping
+    assert jobs.result()["stopped"] is True
+    assert (jobs.root / "models" / "mine").is_dir()
 
 
 @process
