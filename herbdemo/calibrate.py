@@ -145,8 +145,8 @@ def familiar_directions(
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order.
 
-    Where every photo is right, no T would be too small; then the labels count as a little unsure, by
-    Laplace's rule of succession.
+    Where every photo is right, no T would be too small; then the labels count as a little unsure,
+    by Laplace's rule of succession.
     """
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     doubt = 1 / (len(y) + 2) if bool((z.argmax(1) == y).all()) else 0.0

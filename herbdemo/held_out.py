@@ -96,8 +96,8 @@ def trained(
     Args:
         model: where the training started, if from a model; `before` is what it said of `val`.
         remembered: features of the old model's own validation photos, of herbs that have no photo
-            in `val`. The new network would see these photos nearly so, not exactly, so what this says
-            is too kind ("replay").
+            in `val`. The new network would see these photos nearly so, not exactly, so what this
+            says is too kind ("replay").
     """
     photos = judged(after, val)
     known = model.herbs if model else ()

@@ -168,9 +168,9 @@ START_NOTHING = Text(
 START_WHAT = Text("从库里的 {} 张照片学习 {} 种药材。", "From {} photos in the library, {} herbs.")
 SECONDS = Text("几秒钟", "In seconds")
 SECONDS_MORE = Text(
-    "网络不动，只重新求解最后一层。老药材不忘，每种新药材有几张照片就够。",
+    "网络不动，只重新求解最后一层。老药材不忘，每种新药材有几张照片就能开始。",
     "The network stays; its last layer is solved anew. Old herbs are kept, and a few photos of "
-    "each new one are enough.",
+    "each new one are a start.",
 )
 PROPERLY = Text("认真训练", "Properly")
 PROPERLY_MORE = Text(
