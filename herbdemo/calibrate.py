@@ -1,6 +1,6 @@
 """What turns trained weights into a model: temperature, thresholds and feature statistics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ def finish(
     card: Mapping[str, Any],
     unseen: Sequence[Sample] = (),
     memory: "Memory | None" = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
 
@@ -46,13 +47,23 @@ def finish(
     The head becomes a weighted mean of the trained one and of what the statistics say.
     The features of `val` are kept, to show later what a change of the head does to these herbs; of
     `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
+
+    Args:
+        progress: told how many photos are done, of how many; what it raises ends the work.
     """
     # Rounded as they will be saved, so that what is measured is what will be loaded.
     rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
     network = network_from_state(rounded)
     engine = TorchEngine(network)
-    train_features = extract_together(engine, train, herbs, preprocessing)
-    val_features = extract_together(engine, val, herbs, preprocessing)
+    held_out = [*val, *unseen]
+    total = len(train) + len(val) + len(held_out)
+
+    def after(seen: int) -> Callable[[int, int], None]:
+        return lambda done, _: progress(seen + done, total)
+
+    train_features = extract_together(engine, train, herbs, preprocessing, progress=after(0))
+    val_features = extract_together(engine, val, herbs, preprocessing, progress=after(len(train)))
+    prints, _ = fingerprints(held_out, progress=after(total - len(held_out)))
     statistics = feature_statistics(train_features, len(herbs))
     if memory:
         for key in ("count", "sum"):
@@ -63,7 +74,7 @@ def finish(
     head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
     for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
         parameter.copy_(torch.from_numpy(value))
-    held_out = _first_of_each(val_features.labels, KEPT_HELD_OUT)
+    kept = _first_of_each(val_features.labels, KEPT_HELD_OUT)
     return calibrated(
         Checkpoint(
             id=name,
@@ -73,9 +84,9 @@ def finish(
             statistics={
                 **statistics,
                 **familiar_directions(train_features, memory.statistics if memory else {}),
-                "val": torch.from_numpy(val_features.pooled[held_out]).half(),
-                "val_labels": torch.from_numpy(val_features.labels[held_out]),
-                "held_out": torch.from_numpy(fingerprints([*val, *unseen])[0]),
+                "val": torch.from_numpy(val_features.pooled[kept]).half(),
+                "val_labels": torch.from_numpy(val_features.labels[kept]),
+                "held_out": torch.from_numpy(prints),
             },
             card={**card, "data": {"train": len(train), "val": len(val)}},
         ),

@@ -260,6 +260,7 @@ def train(
     from herbdemo.checkpoint import save_checkpoint
     from herbdemo.recipe import PRESETS
     from herbdemo.registry import home
+    from herbdemo.resume import STATE
     from herbdemo.start import start_from
     from herbdemo.train import train as run
 
@@ -269,13 +270,14 @@ def train(
         raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
+    run_folder = home() / "runs" / name
     changes = {"epochs": epochs, "patience": patience, "batch": batch}
 
     with _stop_on_signal() as stop:
         checkpoint = run(
             folder,
             name=name,
-            run=home() / "runs" / name,
+            run=run_folder,
             start=start_from(init, registry),
             recipe=replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}),
             resume=resume,
@@ -285,6 +287,8 @@ def train(
         )
         if distributed.first():
             saved = save_checkpoint(checkpoint, target)
+            # Half a gigabyte that is of no more use: the name is taken now, also after a stop.
+            (run_folder / STATE).unlink(missing_ok=True)
             _say(Event("saved", {"model": saved.id}))
             report = {"model": saved.id, "sha256": saved.sha256, "metrics": saved.card["metrics"]}
             report |= {k: saved.card[k] for k in ("old_herbs", "stopped") if k in saved.card}

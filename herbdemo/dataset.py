@@ -1,8 +1,9 @@
 """Folders of photos: which file shows which herb, and a split that no near-copy crosses."""
 
-import random
+import hashlib
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # the page imports this module, and does not wait for torch
 PHOTO_SUFFIXES = frozenset(
     ".jpg .jpeg .jfif .png .webp .avif .gif .bmp .tif .tiff .heic .heif".split()
 )
+KEPT_PHOTO = re.compile(r"[0-9a-f]{64}\.jpg")  # the name of a photo of the library
 HASH_DISTANCE = 6  # bits of 64: photos no further apart than this are copies of one another
 _HASH_ROWS = 256  # compared with all others at once: 40 MB for 20,000 photos
 _LITTER = frozenset(("__MACOSX", "@eaDir", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"))
@@ -82,15 +84,21 @@ def scan(folder: str | Path) -> list[Sample]:
     return samples
 
 
-def train_and_val(folder: str | Path, *, seed: int = 0) -> tuple[list[Sample], list[Sample]]:
-    """`folder/train` and `folder/val` where they exist, else a leak-free split of `folder`.
+def train_and_val(
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    learned: Collection[str] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[list[Sample], list[Sample]]:
+    """`folder/train` and `folder/val` where they exist, else a leak-free `split` of `folder`.
 
     Raises:
         HerbError: no photos, or `val` has herbs that `train` lacks.
     """
     folder = Path(folder)
     if not ((folder / "train").is_dir() and (folder / "val").is_dir()):
-        return split(scan(folder), seed=seed)
+        return split(scan(folder), seed=seed, learned=learned, progress=progress)
     train, val = scan(folder / "train"), scan(folder / "val")
     if strange := sorted({sample.herb for sample in val} - {sample.herb for sample in train}):
         names = "、".join(strange[:3])
@@ -103,27 +111,42 @@ def train_and_val(folder: str | Path, *, seed: int = 0) -> tuple[list[Sample], l
 
 
 def split(
-    samples: Sequence[Sample], *, val_share: float = 0.15, seed: int = 0
+    samples: Sequence[Sample],
+    *,
+    val_share: float = 0.15,
+    seed: int = 0,
+    learned: Collection[str] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[list[Sample], list[Sample]]:
     """Split each herb's photos so that near-copies stay on one side.
 
     Copies are found by perceptual hash and grouped; whole groups are dealt to `val` until it holds
     `val_share` of the herb. A herb with a single group stays in train. Photos that do not open
     are left out.
+
+    Args:
+        learned: sha256 of files that a model has learned from; they and their copies stay in train.
+        progress: told how many photos are done, of how many.
     """
-    rng = random.Random(seed)
     by_herb: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_herb[sample.herb].append(sample)
     train: list[Sample] = []
     val: list[Sample] = []
+    seen = 0
     for herb in sorted(by_herb):
-        groups = _near_copies(by_herb[herb])
-        rng.shuffle(groups)
+        groups = _near_copies(
+            by_herb[herb], lambda done, _, seen=seen: progress(seen + done, len(samples))
+        )
+        seen += len(by_herb[herb])
+        # By what a group shows: photos that are added later leave the order of the others alone.
+        order = sorted(groups, key=lambda first: hashlib.sha256(b"%d %d" % (seed, first)).digest())
         wanted = round(val_share * len(by_herb[herb]))
         taken = 0
-        for index, group in enumerate(groups):
+        for index, first in enumerate(order):
+            group = groups[first]
             fits = taken + len(group) <= wanted and index < len(groups) - 1
+            fits = fits and not (learned and any(photo_id(s.path) in learned for s in group))
             (val if fits else train).extend(group)
             taken += len(group) if fits else 0
     return train, val
@@ -175,24 +198,44 @@ def copy_groups(prints: np.ndarray) -> np.ndarray:
     return connected_components(coo_array((np.ones(len(i)), (i, j)), shape=(n, n)))[1][which]
 
 
-def fingerprints(samples: Sequence[Sample]) -> tuple[np.ndarray, list[Sample]]:
+def fingerprints(
+    samples: Sequence[Sample],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[np.ndarray, list[Sample]]:
     """The fingerprints (N,), int64, of the photos that open, and these photos."""
     prints, readable = [], []
-    for sample in samples:
+    for done, sample in enumerate(samples, start=1):
         with suppress(HerbError):
             prints.append(fingerprint(open_photo(sample.path, longest=256).image))
             readable.append(sample)
+        progress(done, len(samples))
     return np.array(prints, np.int64), readable
 
 
-def _near_copies(samples: Sequence[Sample]) -> list[list[Sample]]:
-    prints, readable = fingerprints(samples)
+def _near_copies(
+    samples: Sequence[Sample], progress: Callable[[int, int], None]
+) -> dict[int, list[Sample]]:
+    """The groups of copies among the photos that open, each by its smallest fingerprint."""
+    prints, readable = fingerprints(samples, progress=progress)
     if not readable:
-        return []
+        return {}
     groups: dict[int, list[Sample]] = defaultdict(list)
-    for group, sample in zip(copy_groups(prints), readable, strict=True):
-        groups[group].append(sample)
-    return list(groups.values())
+    numbers = copy_groups(prints)
+    for number, sample in zip(numbers, readable, strict=True):
+        groups[number].append(sample)
+    return {int(prints[numbers == number].min()): group for number, group in groups.items()}
+
+
+def photo_id(path: Path) -> str:
+    """The sha256 that a photo goes by: of its file, or of the file given for one of the library.
+
+    The library keeps photos smaller than they were, under the sha256 of what was given.
+    """
+    if KEPT_PHOTO.fullmatch(path.name):
+        return path.stem
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class PhotoDataset:

@@ -8,20 +8,17 @@ function of these two (`solve`). So the order of the photos cannot matter, addin
 adding both, and a herb that is taken away again leaves the model as it was.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.dataset import Sample, fingerprints
+from herbdemo.dataset import Sample, fingerprints, photo_id
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract_together
 from herbdemo.held_out import kept, photo_name, tested
-from herbdemo.library import is_kept
 from herbdemo.solve import Added, base_of, solved, without_herb
 
 
@@ -107,7 +104,7 @@ def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[
     herb_of: dict[str, str] = {}
     first: dict[str, Sample] = {}
     for sample in samples:
-        photo = _sha256(sample.path)
+        photo = photo_id(sample.path)
         if herb_of.setdefault(photo, sample.herb) != sample.herb:
             raise HerbError(
                 f"同一张照片（{sample.path.name}）既在“{herb_of[photo]}”里，又在“{sample.herb}”里。"
@@ -121,11 +118,3 @@ def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[
     known = known.at([i for i, (herb, p) in enumerate(pairs) if herb_of.get(p, herb) == herb])
     photos = [photo for photo in first if photo not in set(known.photos)]
     return [first[photo] for photo in photos], photos, known
-
-
-def _sha256(path: Path) -> str:
-    """Of a photo's file; for a photo of the library, which is smaller, of the file given."""
-    if is_kept(path):
-        return path.stem
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

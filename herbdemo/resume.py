@@ -1,5 +1,6 @@
 """The state of a training on disk: all that going on after a kill needs, in safetensors."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -12,8 +13,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from herbdemo.dataset import Sample
 from herbdemo.errors import HerbError, shortage
 from herbdemo.recipe import Recipe
+
+STATE = "state.safetensors"
 
 
 def save_state(
@@ -25,10 +29,12 @@ def save_state(
     history: list[dict[str, Any]],
     best: float,
     *,
-    herbs: Sequence[str],
-    recipe: Recipe,
+    of: str,
 ) -> None:
     """Write the state; whoever is killed meanwhile finds the one before.
+
+    Args:
+        of: which training it is, by `training`.
 
     Raises:
         HerbError: the disk is full; what was there before still is.
@@ -37,7 +43,7 @@ def save_state(
     tensors |= {f"average.{k}": v for k, v in average.state_dict().items()}
     tensors |= {f"kept.{k}": v for k, v in kept.items()}
     tensors |= {f"optimizer.{k}": v for k, v in _moments(optimizer)}
-    notes = {"history": json.dumps(history), "best": repr(best), "of": _of(herbs, recipe)}
+    notes = {"history": json.dumps(history), "best": repr(best), "of": of}
     temporary = file.with_suffix(".tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -54,8 +60,7 @@ def load_state(
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
-    herbs: Sequence[str],
-    recipe: Recipe,
+    of: str,
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]], float]:
     """Put the state back into network, average and optimizer; returns kept, history and best.
 
@@ -72,11 +77,12 @@ def load_state(
             "The unfinished training cannot be read. Start anew, without --resume.",
             hint="resume-damaged",
         ) from error
-    if notes["of"] != _of(herbs, recipe):
+    if notes["of"] != of:
         raise HerbError(
-            "未完成的训练用的是另一批药材或别的设置，不能继续。请去掉 --resume 重新开始。",
-            "The unfinished training had other herbs or settings and cannot go on. Start anew, "
-            "without --resume.",
+            "未完成的训练用的是另一批照片、别的起点或别的设置，不能继续。"
+            "请去掉 --resume 重新开始。",
+            "The unfinished training had other photos, another start or other settings and cannot "
+            "go on. Start anew, without --resume.",
             hint="resume-other-training",
         )
     device = next(network.parameters()).device
@@ -98,8 +104,19 @@ def load_state(
     return part("kept."), json.loads(notes["history"]), float(notes["best"])
 
 
-def _of(herbs: Sequence[str], recipe: Recipe) -> str:
-    return json.dumps({"herbs": list(herbs), "recipe": asdict(recipe)})
+def training(
+    herbs: Sequence[str],
+    recipe: Recipe,
+    train: Sequence[Sample],
+    val: Sequence[Sample],
+    parent: str = "",
+) -> str:
+    """What makes a training this one: herbs, settings, photos by name, and where it starts."""
+    photos = [[(sample.herb, sample.path.name) for sample in part] for part in (train, val)]
+    digest = hashlib.sha256(json.dumps(photos).encode()).hexdigest()
+    return json.dumps(
+        {"herbs": list(herbs), "recipe": asdict(recipe), "photos": digest, "parent": parent}
+    )
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:

@@ -1,6 +1,8 @@
 """Where a training starts."""
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import safetensors
 from safetensors.torch import load_file
@@ -20,12 +22,14 @@ class Start:
         network: changed in place by the training; its head is replaced.
         model: the model it belongs to; then that one's herbs are not forgotten.
         name: what the new model's card calls its parent.
+        sha256: of the file of weights; "" where there is none.
     """
 
     network: HerbNet
     preprocessing: Preprocessing = Preprocessing()  # noqa: RUF009, frozen
     model: Checkpoint | None = None
     name: str = ""
+    sha256: str = ""
 
 
 def start_from(init: str, registry: Registry) -> Start:
@@ -53,7 +57,9 @@ def start_from(init: str, registry: Registry) -> Start:
         return Start(network_from_state(state), name=init)
     if init.endswith(".safetensors"):
         try:
-            return Start(network_from_state(load_file(init)), name=init.rpartition("/")[2])
+            sha256 = hashlib.sha256(Path(init).read_bytes()).hexdigest()
+            network = network_from_state(load_file(init))
+            return Start(network, name=init.rpartition("/")[2], sha256=sha256)
         except (OSError, safetensors.SafetensorError) as error:
             raise HerbError(
                 "权重文件打不开。请检查 --init 的路径，文件须为 safetensors 格式。",
@@ -62,4 +68,4 @@ def start_from(init: str, registry: Registry) -> Start:
                 hint="init-file",
             ) from error
     model = registry.load(None if init == "active" else init)
-    return Start(model.network, model.preprocessing, model, model.id)
+    return Start(model.network, model.preprocessing, model, model.id, model.sha256)

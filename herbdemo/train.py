@@ -31,7 +31,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo import distributed
-from herbdemo.archive import unpacked
 from herbdemo.augment import mixed
 from herbdemo.batches import batch_loader
 from herbdemo.calibrate import finish
@@ -42,6 +41,7 @@ from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract_together, joined
 from herbdemo.events import Event
 from herbdemo.held_out import judged, trained
+from herbdemo.intake import class_folders
 from herbdemo.network import HerbNet, replace_head
 from herbdemo.optimise import (
     careful_adamw,
@@ -52,7 +52,7 @@ from herbdemo.optimise import (
 )
 from herbdemo.recipe import Recipe, schedule
 from herbdemo.replay import Anchor, Memory, remember, sources
-from herbdemo.resume import load_state, save_state
+from herbdemo.resume import STATE, load_state, save_state, training
 from herbdemo.start import Start
 
 # A stopped training is finished with so many photos per herb, so that it ends within seconds; with
@@ -85,13 +85,25 @@ def train(
         HerbError: too few herbs or photos, a model that cannot remember, stopped before there was
             anything to keep, a full disk, or the run belongs to another training.
     """
-    with _opened(folder) as photos:
-        train_samples, val_samples = train_and_val(photos, seed=recipe.seed)
+    learned = {photo for _, photo in start.model.card.get("added", ())} if start.model else ()
+    with class_folders(folder) as photos:
+        try:
+            train_samples, val_samples = train_and_val(
+                photos, seed=recipe.seed, learned=learned, progress=lambda *_: _give_up(stop)
+            )
+        except StoppedError:
+            raise _too_early() from None
         present = herbs_of(train_samples)
         old = start.model.herbs if start.model else ()
         herbs = (*old, *(herb for herb in present if herb not in set(old)))
         memory = remember(start.model, set(present)) if start.model else None
-        before = judged(start.model, val_samples) if start.model else None
+        before = None
+        if start.model:
+            with (
+                suppress(StoppedError),
+                _heard(start.model.network, stop),
+            ):  # the loop is told as well
+                before = judged(start.model, val_samples)
         state, history = fit(
             copy.deepcopy(start.network),  # the proof asks the model as it was
             train_samples,
@@ -104,31 +116,30 @@ def train(
             resume=resume,
             say=say,
             stop=stop,
+            parent=f"{start.name} {start.sha256}",
         )
-        stopped = distributed.any_of(stop())
-        if stopped:
-            train_samples, val_samples = _few(train_samples), _few(val_samples)
+        card = {
+            "parent": start.name,
+            "training": {"command": command, "recipe": asdict(recipe), "history": history},
+            **({"old_herbs": sources(start.model, present)} if start.model else {}),
+        }
+        complete = partial(finish, state, name=name, herbs=herbs, memory=memory,
+                           preprocessing=start.preprocessing)  # fmt: skip
+        if not distributed.any_of(stop()):
+            with suppress(StoppedError):
+                after = complete(train=train_samples, val=val_samples, card=card,
+                                 progress=_progress(say, stop))  # fmt: skip
+                say(Event("finish"))
+                if not distributed.any_of(stop()):
+                    with suppress(StoppedError), _heard(after.network, stop):
+                        report = trained(start.model, before, after, val_samples,
+                                         memory and memory.held_out)  # fmt: skip
+                        return replace(after, card={**after.card, "proof": report})
+                # A proof would take longer than stopping may.
+                return replace(after, card={**after.card, "stopped": True})
         say(Event("finish"))
-        training = {"command": command, "recipe": asdict(recipe), "history": history}
-        after = finish(
-            state,
-            name=name,
-            herbs=herbs,
-            preprocessing=start.preprocessing,
-            train=train_samples,
-            val=val_samples,
-            memory=memory,
-            card={
-                "parent": start.name,
-                "training": training,
-                **({"old_herbs": sources(start.model, present)} if start.model else {}),
-                **({"stopped": True} if stopped else {}),
-            },
-        )
-        if stopped:  # its proof would take longer than stopping may
-            return after
-        report = trained(start.model, before, after, val_samples, memory and memory.held_out)
-        return replace(after, card={**after.card, "proof": report})
+        return complete(train=_few(train_samples), val=_few(val_samples),
+                        card={**card, "stopped": True})  # fmt: skip
 
 
 def herbs_of(samples: Sequence[Sample]) -> tuple[str, ...]:
@@ -151,6 +162,7 @@ def fit(
     keep_head: bool = False,
     teacher: Callable[[Tensor], Tensor] | None = None,
     memory: Memory | None = None,
+    parent: str = "",
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """The loop itself: the averaged weights of the best epoch, and the figures of every epoch.
 
@@ -162,6 +174,7 @@ def fit(
             `recipe.distil` of its targets (Hinton et al. 2015; Beyer et al. 2022 for why it must
             see the same crop).
         memory: what to rehearse of herbs without photos; then `network` is the one that knows them.
+        parent: where `network` comes from; only from there may the run go on.
     """
     herbs = tuple(herbs) or herbs_of(train_samples)
     _check(herbs, val_samples, memory)
@@ -172,7 +185,7 @@ def fit(
     # 1. The head, on features of the network as it is.
     network = network.eval().to(device, memory_format=torch.channels_last)
     anchor = Anchor(copy.deepcopy(network), memory) if memory and recipe.epochs else None
-    state_file = run / "state.safetensors"
+    state_file = run / STATE
     resume = bool(distributed.agreed(resume and state_file.exists()))
     if resume:
         replace_head(network, len(herbs))  # of the right size; its weights are loaded below
@@ -181,11 +194,7 @@ def fit(
             features = extract_together(TorchEngine(network), train_samples, herbs, preprocessing,
                                         progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
-            raise HerbError(
-                "训练在学到东西之前就被停止，没有留下模型。",
-                "The training was stopped before it had learnt anything. There is no new model.",
-                hint="stopped-early",
-            ) from None
+            raise _too_early() from None
         if memory:
             features = joined(features, memory.rehearsal(np.random.default_rng(recipe.seed)))
         replace_head(network, len(herbs))
@@ -196,11 +205,11 @@ def fit(
     pruned = pruned_weights(network)
     learner = accelerator.prepare_model(Learner(network))
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    save = partial(save_state, state_file, network, average, optimizer, herbs=herbs, recipe=recipe)
+    of = training(herbs, recipe, train_samples, val_samples, parent)
+    save = partial(save_state, state_file, network, average, optimizer, of=of)
     validate = partial(_validate, average, val_samples, herbs, preprocessing, memory)
     if resume:
-        kept, history, best = load_state(state_file, network, average, optimizer,
-                                         herbs=herbs, recipe=recipe)  # fmt: skip
+        kept, history, best = load_state(state_file, network, average, optimizer, of=of)
     else:
         kept = {k: v.clone() for k, v in average.state_dict().items()}
         history = [{"epoch": 0, **validate()}]
@@ -322,15 +331,30 @@ class StoppedError(Exception):
 
 
 def _progress(say: Callable[[Event], None], stop: Callable[[], bool]) -> Callable[[int, int], None]:
-    """Reports how many features there are, and gives up when told to stop."""
-    started = time.perf_counter()
+    """Reports how many features there are, once a second, and gives up when told to stop."""
+    started = last = time.perf_counter()
 
     def progress(done: int, total: int) -> None:
+        nonlocal last
         _give_up(stop)
-        rate = done / (time.perf_counter() - started)
-        say(Event("features", {"done": done, "total": total, "photos_per_second": rate}))
+        now = time.perf_counter()
+        if now - last >= 1 or done == total:
+            last = now
+            rate = done / (now - started)
+            say(Event("features", {"done": done, "total": total, "photos_per_second": rate}))
 
     return progress
+
+
+@contextmanager
+def _heard(network: nn.Module, stop: Callable[[], bool]) -> Iterator[None]:
+    """Meanwhile every batch that enters `network` gives up when told to stop."""
+    entrance = next(network.children())
+    hook = entrance.register_forward_pre_hook(lambda *_: _give_up(stop))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _give_up(stop: Callable[[], bool]) -> None:
@@ -385,15 +409,13 @@ def _few(samples: Sequence[Sample]) -> list[Sample]:
     photos: dict[str, list[Sample]] = {}
     for sample in samples:
         photos.setdefault(sample.herb, []).append(sample)
-    each = max(1, min(HURRIED, MOST_HURRIED // len(photos)))
+    each = max(1, min(HURRIED, MOST_HURRIED // max(1, len(photos))))
     return [sample for of_herb in photos.values() for sample in of_herb[:each]]
 
 
-@contextmanager
-def _opened(folder: str | Path) -> Iterator[Path]:
-    """The folder itself, or what a zip holds."""
-    if Path(folder).is_file():
-        with unpacked(folder) as inside:
-            yield inside
-    else:
-        yield Path(folder)
+def _too_early() -> HerbError:
+    return HerbError(
+        "训练在学到东西之前就被停止，没有留下模型。",
+        "The training was stopped before it had learnt anything. There is no new model.",
+        hint="stopped-early",
+    )

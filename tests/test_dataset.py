@@ -1,5 +1,7 @@
 """dataset.py: which photo shows which herb, and a split that no near-copy crosses."""
 
+import hashlib
+
 import imagehash
 import numpy as np
 import pytest
@@ -177,6 +179,25 @@ def test_the_seed_decides_the_split_and_nothing_else_does(copied):
     samples = scan(copied)
     assert split(samples, seed=1) == split(samples, seed=1)
     assert split(samples, seed=1) != split(samples, seed=2)
+
+
+def test_photos_that_are_added_move_few_others(tmp_path):
+    fill(tmp_path, "党参", range(40))
+    before = set(split(scan(tmp_path), val_share=0.25)[1])
+    fill(tmp_path, "党参", range(40, 44))
+    after = set(split(scan(tmp_path), val_share=0.25)[1])
+    assert len(before) == 10
+    assert len(before - after) <= 4
+    assert len(after - before) <= 5
+
+
+def test_photos_that_a_model_has_learned_stay_in_train_with_their_copies(copied):
+    _, val = split(scan(copied), val_share=0.25)
+    learned = hashlib.sha256(val[0].path.read_bytes()).hexdigest()
+    train, others = split(scan(copied), val_share=0.25, learned={learned})
+    original = (val[0].herb, val[0].path.name[:2])
+    assert sum((s.herb, s.path.name[:2]) == original for s in train) == 4
+    assert len(others) == len(val)
 
 
 @pytest.mark.parametrize("photos", [1, 2, 3, 5, 8])

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,11 @@ def train(
     return Run(status, events, json.loads(said[-1]) if said else {}, place / "home/models" / name)
 
 
+def kinds(run: Run) -> list[str]:
+    """What it said; how often features are reported depends on the time they take."""
+    return [kind for kind, _ in groupby(event["kind"] for event in run.events)]
+
+
 @pytest.fixture(scope="module")
 def alone(place: Path) -> Run:
     """One process that nobody disturbs."""
@@ -102,8 +108,8 @@ def alone(place: Path) -> Run:
 
 @pytest.mark.process
 def test_a_training_says_what_it_does_and_what_old_herbs_rest_on(alone):
-    assert [event["kind"] for event in alone.events] == [
-        "start", "features", "head", "epoch", "epoch", "finish", "saved"
+    assert kinds(alone) == [
+        "start", "features", "head", "epoch", "epoch", "features", "finish", "saved"
     ]  # fmt: skip
     assert alone.events[-1]["model"] == alone.report["model"] == "alone"
     sources = dict.fromkeys(HERBS[:2], "photos") | dict.fromkeys(HERBS[2:], "replay")
@@ -114,7 +120,7 @@ def test_a_training_says_what_it_does_and_what_old_herbs_rest_on(alone):
 @pytest.mark.process
 def test_two_processes_make_the_model_that_one_makes(place, alone):
     two = train(place, "two", processes=2)
-    assert [event["kind"] for event in two.events] == [event["kind"] for event in alone.events]
+    assert kinds(two) == kinds(alone)
     for one, both in zip(alone.history(), two.history(), strict=True):
         # Sums in another order differ in the last digits. AdamW's first steps are as long for a
         # gradient that is only rounding as for any other, and a random ResNet-50 has many such;

@@ -10,12 +10,21 @@ from safetensors import SafetensorError
 from toys import TinyNet, refusal
 
 from herbdemo import resume
+from herbdemo.dataset import Sample
 from herbdemo.optimise import careful_adamw
 from herbdemo.recipe import Recipe
-from herbdemo.resume import load_state, save_state
+from herbdemo.resume import load_state, save_state, training
 
 HISTORY = [{"epoch": 0, "val_macro_top1": 0.5}, {"epoch": 1, "val_macro_top1": 0.75}]
-OF = {"herbs": ("a", "b"), "recipe": Recipe(depth=2)}
+RECIPE = Recipe(depth=2)
+PARTS = {
+    "herbs": ("a", "b"),
+    "recipe": RECIPE,
+    "train": [Sample(Path("1.jpg"), "a"), Sample(Path("2.jpg"), "b")],
+    "val": [Sample(Path("3.jpg"), "a")],
+    "parent": "model 0123",
+}
+OF = {"of": training(**PARTS)}
 
 
 class Training:
@@ -23,7 +32,7 @@ class Training:
 
     def __init__(self, *, step: bool = True) -> None:
         self.network, self.average = TinyNet(2), TinyNet(2)
-        self.optimizer = careful_adamw(self.network, OF["recipe"])
+        self.optimizer = careful_adamw(self.network, RECIPE)
         if step:
             self.network(torch.rand(2, 3, 32, 32)).sum().backward()
             self.optimizer.step()
@@ -53,11 +62,21 @@ def test_all_comes_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [{"herbs": ("a", "c")}, {"recipe": replace(OF["recipe"], epochs=99)}]
+    "other",
+    [
+        {"herbs": ("a", "c")},
+        {"recipe": replace(RECIPE, epochs=99)},
+        {"train": PARTS["train"][:1]},
+        {"val": [Sample(Path("3.jpg"), "b")]},
+        {"val": [Sample(Path("4.jpg"), "a")]},
+        {"parent": "model 4567"},
+    ],
 )
 def test_another_training_is_refused(tmp_path, other):
     Training().save(tmp_path / "state")
-    error = refusal(load_state, tmp_path / "state", *Training().parts(), **{**OF, **other})
+    error = refusal(
+        load_state, tmp_path / "state", *Training().parts(), of=training(**{**PARTS, **other})
+    )
     assert error.hint == "resume-other-training"
 
 

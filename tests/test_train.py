@@ -6,6 +6,7 @@ import random
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,8 @@ def test_a_trained_model_is_complete_and_survives_the_disk(whole, tmp_path):
     assert checkpoint.temperature > 0
     assert set(checkpoint.thresholds) == {"certain", "unknown"}
     assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]
-    kinds = ["start", "features", "head", "epoch", "epoch", "finish"]
-    assert [event.kind for event in events] == kinds
+    kinds = ["start", "features", "head", "epoch", "epoch", "features", "finish"]
+    assert [kind for kind, _ in groupby(event.kind for event in events)] == kinds
     assert all(json.loads(event.line())["kind"] == event.kind for event in events)
 
     save_checkpoint(checkpoint, tmp_path / "toy")
@@ -233,12 +234,13 @@ class Unfinished:
 
     options: dict[str, Any]
     card: dict[str, Any]
+    network: TinyNet
 
 
 @pytest.fixture
 def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
     """`train` returns an `Unfinished`: only a ResNet-50 can be finished and proven."""
-    monkeypatch.setattr("herbdemo.train.finish", lambda _, **o: Unfinished(o, o["card"]))
+    monkeypatch.setattr("herbdemo.train.finish", lambda _, **o: Unfinished(o, o["card"], tiny()))
     monkeypatch.setattr("herbdemo.train.trained", lambda *_: {})
 
 
@@ -251,6 +253,35 @@ def test_a_stopped_training_is_finished_with_few_photos(unfinished, photos, tmp_
     for part, each in (("train", 3), ("val", 2)):
         shown = Counter(sample.herb for sample in made.options[part])
         assert shown == {"金银花": each, "枸杞子": each}
+
+
+def test_a_training_stopped_while_it_is_finished_keeps_what_it_learned(whole, photos, tmp_path):
+    uncut, told = whole[0], []
+
+    def while_finishing() -> bool:
+        return any(e.kind == "epoch" and e.values["epoch"] == 2 for e in told)
+
+    made = train(photos, name="toy", run=tmp_path, start=Start(start(), TINY), recipe=RECIPE,
+                 say=told.append, stop=while_finishing)  # fmt: skip
+    assert made.card["stopped"] is True
+    assert "proof" not in made.card
+    assert len(made.card["training"]["history"]) == 3
+    assert torch.equal(made.network.conv1.weight, uncut.network.conv1.weight)
+
+
+@pytest.mark.parametrize("kind", ["features", "finish"])
+def test_a_stop_during_features_or_proof_ends_with_a_model(whole, photos, tmp_path, kind):
+    """In `finish` (the second time that features are looked at), and in the proof after it."""
+    told: list[Event] = []
+
+    def stop() -> bool:
+        return [e.kind for e in told].count(kind) == (2 if kind == "features" else 1)
+
+    made = train(photos, name="toy", run=tmp_path, start=Start(start(), TINY), recipe=RECIPE,
+                 say=told.append, stop=stop)  # fmt: skip
+    assert made.card["stopped"] is True
+    assert "proof" not in made.card
+    assert made.card["data"] == whole[0].card["data"]
 
 
 def test_a_training_told_when_it_will_be_done_is_told_every_ten_steps(photos, tmp_path):
