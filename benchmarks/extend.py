@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.dataset import Sample, scan
+from herbdemo.dataset import Sample, fingerprints, scan
 from herbdemo.discriminant import moments
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, extract
@@ -77,7 +77,7 @@ def main() -> None:
     test = features(scan(arguments.folder / "herbs" / "test"), base.herbs)
     samples = scan(arguments.folder / "new_herbs")
     names = tuple(sorted({sample.herb for sample in samples}))
-    new = features(samples, names)
+    new, prints = features(samples, names), fingerprints(samples)[0]
     alone = (Head.of(base).logits(test.pooled).argmax(axis=1) == test.labels).mean()
     print(f"{base.id} alone: {alone:.1%} of {len(test.labels)} test photos.\n")
 
@@ -120,7 +120,9 @@ def main() -> None:
             score = options["method"](base, x, labels, old + len(names_used))
             return [(score(new.pooled[rest]).argmax(axis=1) == truth).mean(),
                     (score(test.pooled).argmax(axis=1) == test.labels).mean(), 0, 0, 0]  # fmt: skip
-        added = Added(x.astype(np.float32), tuple(herbs), tuple(str(row) for row in rows))
+        added = Added(
+            x.astype(np.float32), tuple(herbs), tuple(str(row) for row in rows), prints[rows]
+        )
         head = Head.of(solved(base, added, name="new", **options)[0])
         p_old, p_new = head.probabilities(test.pooled), head.probabilities(new.pooled[rest])
         right_old, right_new = p_old.argmax(axis=1) == test.labels, p_new.argmax(axis=1) == truth

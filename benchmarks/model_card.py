@@ -125,7 +125,7 @@ ResNet-50, {len(card["herbs"])} herbs, {card["preprocessing"]["size"]} px, weigh
 all that stands here, and more. This page is written by `benchmarks/model_card.py`.
 
 Beside the weights the file keeps, so that herbs can be added to it (`extend`): sums over the features of
-the training photos; the directions of up to 200 of them per herb, and the pooled features of the validation
+the training photos; the directions of up to 200 of them per herb, and the pooled features of up to 20 validation
 photos, in fp16; 64-bit fingerprints of the validation and test photos. None of it gives a photo back.
 
 Herbs: {" ".join(card["herbs"])}.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # it rests on this module
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
 DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
 KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
+KEPT_HELD_OUT = 20  # validation photos of each herb whose features are kept, 4 KB each
 KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
 
 
@@ -73,6 +74,7 @@ def finish(
     head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
     for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
         parameter.copy_(torch.from_numpy(value))
+    kept = _first_of_each(val_features.labels, KEPT_HELD_OUT)
     return calibrated(
         Checkpoint(
             id=name,
@@ -82,8 +84,8 @@ def finish(
             statistics={
                 **statistics,
                 **familiar_directions(train_features, memory.statistics if memory else {}),
-                "val": torch.from_numpy(val_features.pooled).half(),
-                "val_labels": torch.from_numpy(val_features.labels),
+                "val": torch.from_numpy(val_features.pooled[kept]).half(),
+                "val_labels": torch.from_numpy(val_features.labels[kept]),
                 "held_out": torch.from_numpy(prints),
             },
             card={**card, "data": {"train": len(train), "val": len(val)}},
@@ -143,11 +145,7 @@ def familiar_directions(
     else:
         roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
         basis = np.linalg.eigh(roots.T @ roots)[1][:, -DIRECTIONS:].astype(np.float16)
-    rows = [
-        np.flatnonzero(features.labels == herb)[:KEPT_PER_HERB]
-        for herb in np.unique(features.labels)
-    ]
-    rows = np.concatenate(rows)
+    rows = _first_of_each(features.labels, KEPT_PER_HERB)
     bank = directions(features.pooled[rows], basis.astype(np.float32)).astype(np.float16)
     found = {"bank": torch.from_numpy(bank), "bank_labels": torch.from_numpy(features.labels[rows])}
     if "bank_labels" in known:
@@ -156,14 +154,19 @@ def familiar_directions(
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order."""
+    """The T that makes softmax(logits / T) most likely (Guo et al. 2017); T > 0 keeps the order.
+
+    Where every photo is right, no T would be too small; then the labels count as a little unsure,
+    by Laplace's rule of succession.
+    """
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    doubt = 1 / (len(y) + 2) if bool((z.argmax(1) == y).all()) else 0.0
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_t], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = functional.cross_entropy(z / log_t.exp(), y)
+        value = functional.cross_entropy(z / log_t.exp(), y, label_smoothing=doubt)
         value.backward()
         return value
 
@@ -188,3 +191,9 @@ def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
     last = np.append(np.diff(probability[order]) != 0, True)
     enough = np.flatnonzero((accuracy >= CERTAIN_ACCURACY) & last)
     return float(probability[order[enough[-1]]]) if len(enough) else float(np.nextafter(1.0, 2.0))
+
+
+def _first_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Positions of at most `most` photos of each herb, herb by herb."""
+    herbs = np.unique(labels)
+    return np.concatenate([np.flatnonzero(labels == herb)[:most] for herb in herbs])

@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from herbdemo.atomic import whole_folder
+from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet, network_from_state
 
@@ -93,9 +94,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     # A safetensors file may start with the same byte: its header's length. Then "{" follows it.
     if (data[:1] == b"\x80" and data[8:9] != b"{") or data[:4] == b"PK\x03\x04":
         raise HerbError(
-            "权重文件其实是 pickle，可能夹带程序，不予加载。请用 python -m herbdemo import 转换。",
+            "权重文件其实是 pickle，可能夹带程序，不予加载。请把权重导出为 safetensors。",
             "The weights file is really a pickle, which may carry code, and is not loaded. "
-            "Convert it with python -m herbdemo import.",
+            "Export the weights as safetensors.",
             hint="weights-pickle",
         )
     sha256 = hashlib.sha256(data).hexdigest()
@@ -129,7 +130,7 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
-    """The card of the model in `folder`, checked for the fields that loading needs.
+    """The card of the model in `folder`, checked for what loading it and showing it needs.
 
     Raises:
         HerbError: there is no card, it is damaged, or a newer program wrote it.
@@ -160,8 +161,8 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             raise ValueError("temperature")
         if not all(isinstance(limit, int | float) for limit in card["thresholds"].values()):
             raise TypeError("thresholds")
-        if not isinstance(card.get("metrics", {}), dict):  # every list of models shows them
-            raise TypeError("metrics")
+        if not are_sound(card):
+            raise TypeError("figures")
         _preprocessing(card["preprocessing"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HerbError(

@@ -1,6 +1,7 @@
 """Folders of photos: which file shows which herb, and a split that no near-copy crosses."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # the page imports this module, and does not wait for torch
 PHOTO_SUFFIXES = frozenset(
     ".jpg .jpeg .jfif .png .webp .avif .gif .bmp .tif .tiff .heic .heif".split()
 )
+KEPT_PHOTO = re.compile(r"[0-9a-f]{64}\.jpg")  # the name of a photo of the library
 HASH_DISTANCE = 6  # bits of 64: photos no further apart than this are copies of one another
 _HASH_ROWS = 256  # compared with all others at once: 40 MB for 20,000 photos
 _LITTER = frozenset(("__MACOSX", "@eaDir", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r"))
@@ -144,7 +146,7 @@ def split(
         for index, first in enumerate(order):
             group = groups[first]
             fits = taken + len(group) <= wanted and index < len(groups) - 1
-            fits = fits and not (learned and any(_sha256(s.path) in learned for s in group))
+            fits = fits and not (learned and any(photo_id(s.path) in learned for s in group))
             (val if fits else train).extend(group)
             taken += len(group) if fits else 0
     return train, val
@@ -225,7 +227,13 @@ def _near_copies(
     return {int(prints[numbers == number].min()): group for number, group in groups.items()}
 
 
-def _sha256(path: Path) -> str:
+def photo_id(path: Path) -> str:
+    """The sha256 that a photo goes by: of its file, or of the file given for one of the library.
+
+    The library keeps photos smaller than they were, under the sha256 of what was given.
+    """
+    if KEPT_PHOTO.fullmatch(path.name):
+        return path.stem
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

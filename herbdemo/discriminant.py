@@ -59,16 +59,22 @@ class Discriminant:
         weight = self.means @ self.precision
         return weight, -0.5 * ((weight * self.means).sum(axis=1) - self.missed / self.count)
 
-    def left_out(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def left_out(self, x: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """What photos would score for their own herb, had its mean been taken without them: (N,).
 
-        Only the mean: the covariance stays. NaN where the herb has no other photo.
+        Without all of their group, since copies know the answer. Only the mean: the covariance
+        stays. NaN where the herb has no photo of another group.
         """
+        _, together = np.unique(np.stack([labels, groups]), axis=1, return_inverse=True)
+        sums = np.zeros((together.max(initial=-1) + 1, x.shape[1]))
+        np.add.at(sums, together, x)
         n = self.count[labels]
+        others = n - np.bincount(together)[together]
         with np.errstate(divide="ignore", invalid="ignore"):
-            means = (n[:, None] * self.means[labels] - x) / (n - 1)[:, None]
+            means = (n[:, None] * self.means[labels] - sums[together]) / others[:, None]
+            means[others < 1] = np.nan
             weight = means @ self.precision
-            return (weight * (x - means / 2)).sum(axis=1) + self.missed / (n - 1) / 2
+            return (weight * (x - means / 2)).sum(axis=1) + self.missed / others / 2
 
 
 def covariance(count: np.ndarray, total: np.ndarray, moment: np.ndarray) -> np.ndarray:

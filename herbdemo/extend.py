@@ -8,14 +8,13 @@ function of these two (`solve`). So the order of the photos cannot matter, addin
 adding both, and a herb that is taken away again leaves the model as it was.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.dataset import Sample
+from herbdemo.dataset import Sample, fingerprints, photo_id
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract_together
@@ -33,8 +32,9 @@ def extend(
 ) -> Checkpoint:
     """The model that also knows the herbs of `samples`, unsaved, with the proof in its card.
 
-    One forward pass per photo. Photos that the model has learned before are passed over; those of
-    herbs that it knows improve these herbs.
+    One forward pass per photo. Photos that the model has learned before are passed over, unless it
+    learned them under another herb: then it learns better. Photos of herbs that it knows improve
+    these herbs.
 
     Args:
         test: photos for the proof. Without them old herbs are judged on the kept features of the
@@ -43,8 +43,8 @@ def extend(
     Raises:
         HerbError: no new photo that opens, a photo in two herbs, or a model that kept no sums.
     """
-    base, known = base_of(checkpoint), Added.of(checkpoint)
-    fresh, photos = _fresh(samples, known)
+    base = base_of(checkpoint)
+    fresh, photos, known = _fresh(samples, Added.of(checkpoint))
     names = sorted({sample.herb for sample in fresh})
     engine = TorchEngine(checkpoint.network)
     features = extract_together(engine, fresh, names, checkpoint.preprocessing, progress=progress)
@@ -61,6 +61,7 @@ def extend(
         features.pooled.astype(np.float16).astype(np.float32),  # as they are kept
         tuple(fresh[i].herb for i in opened),
         tuple(photos[i] for i in opened),
+        fingerprints([fresh[i] for i in opened])[0],
     )
     after, left_out = solved(base, known.joined(new), name=name)
     if test:
@@ -98,13 +99,12 @@ def forget(checkpoint: Checkpoint, herb: str, *, name: str) -> Checkpoint:
     return replace(after, card={**after.card, "parent": checkpoint.id})
 
 
-def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[str]]:
-    """The photos that are to be learned, each once, and their sha256."""
-    learned, herb_of = set(known.photos), {}
-    fresh, photos = [], []
+def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[str], Added]:
+    """The photos to be learned, each once, their sha256, and what stays of the known ones."""
+    herb_of: dict[str, str] = {}
+    first: dict[str, Sample] = {}
     for sample in samples:
-        with sample.path.open("rb") as file:
-            photo = hashlib.file_digest(file, "sha256").hexdigest()
+        photo = photo_id(sample.path)
         if herb_of.setdefault(photo, sample.herb) != sample.herb:
             raise HerbError(
                 f"同一张照片（{sample.path.name}）既在“{herb_of[photo]}”里，又在“{sample.herb}”里。"
@@ -113,8 +113,8 @@ def _fresh(samples: Sequence[Sample], known: Added) -> tuple[list[Sample], list[
                 f"“{sample.herb}”. Remove the wrong one.",
                 hint="photo-other-herb",
             )
-        if photo not in learned:
-            learned.add(photo)
-            fresh.append(sample)
-            photos.append(photo)
-    return fresh, photos
+        first.setdefault(photo, sample)
+    pairs = zip(known.herbs, known.photos, strict=True)
+    known = known.at([i for i, (herb, p) in enumerate(pairs) if herb_of.get(p, herb) == herb])
+    photos = [photo for photo in first if photo not in set(known.photos)]
+    return [first[photo] for photo in photos], photos, known

@@ -96,7 +96,8 @@ def trained(
     Args:
         model: where the training started, if from a model; `before` is what it said of `val`.
         remembered: features of the old model's own validation photos, of herbs that have no photo
-            in `val`. The new network would see these photos nearly so (`replay`), not exactly.
+            in `val`. The new network would see these photos nearly so, not exactly, so what this
+            says is too kind ("replay").
     """
     photos = judged(after, val)
     known = model.herbs if model else ()
@@ -108,7 +109,7 @@ def trained(
         for checkpoint, parts in ((model, was), (after, is_)):
             told = Head.of(checkpoint).probabilities(remembered.pooled)
             parts.append(Judged(checkpoint.herbs, told, truth, [""] * len(truth)))
-    sources = ("photos" if old else "", "kept" if len(is_) > 1 else "")
+    sources = ("photos" if old else "", "replay" if len(is_) > 1 else "")
     return proof(
         _joined(was) if was else Judged((), np.zeros((0, 1)), (), ()),
         _joined([*is_, _at(photos, new)]),

@@ -6,7 +6,6 @@ the file as it was given, so the same photo is kept once. A photo is there whole
 
 import io
 import os
-import re
 import tempfile
 import time
 import unicodedata
@@ -15,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from herbdemo.dataset import is_litter
+from herbdemo.dataset import KEPT_PHOTO, is_litter
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors, home, is_portable, shown, sync_folder, write_synced
 from herbdemo.herbs import find
@@ -25,7 +24,6 @@ LONGEST = 1024  # px: more than four times what the networks see, so a larger on
 QUALITY = 92  # of the JPEG: higher only adds bytes
 MAX_NAME = 40  # characters of a herb's name; the longest in the catalogue has 8
 STALE_SECONDS = 3600  # no photo takes an hour to write
-_PHOTO = re.compile(r"[0-9a-f]{64}\.jpg")
 
 
 @dataclass(frozen=True)
@@ -193,5 +191,5 @@ class Library:
 def _photos(folder: Path) -> Iterator[Entry]:
     if folder.is_dir():
         for path in sorted(folder.iterdir()):
-            if _PHOTO.fullmatch(path.name):
+            if KEPT_PHOTO.fullmatch(path.name):
                 yield Entry(folder.name, path.stem, path)

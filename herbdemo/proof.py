@@ -54,8 +54,8 @@ def proof(
         after: what the new one says of the same photos, in the same order, and then of new herbs.
         model: id of the old model. temperature: of the new one.
         old, new: where these photos come from: "kept" (features of the old model's validation
-            photos), "photos" (the same photos through both networks), "leave-one-out", "test" or
-            "val"; "" for none.
+            photos), "replay" (the same, though the network has changed since), "photos" (the same
+            photos through both networks), "leave-one-out", "test" or "val"; "" for none.
     """
     known, right = len(before.truth), after.right
     truth = np.array(after.truth, dtype=object)

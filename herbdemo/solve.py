@@ -18,6 +18,7 @@ import torch
 
 from herbdemo.calibrate import certain_threshold, fit_temperature, unknown_threshold
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.dataset import copy_groups
 from herbdemo.discriminant import Discriminant, centred, loudness, moments
 from herbdemo.errors import HerbError
 from herbdemo.held_out import held_out
@@ -33,36 +34,54 @@ MAX_LOSS = 0.005  # of the accuracy on the old herbs' held-out photos
 
 @dataclass(frozen=True)
 class Added:
-    """Photos that were added to a base model: pooled features (n, D), herb and sha256 of each."""
+    """Photos that were added to a base model.
+
+    Attributes:
+        pooled: features (n, D). herbs: what each shows. photos: sha256 of each.
+        prints: fingerprints (n,), int64, see `dataset.fingerprint`.
+    """
 
     pooled: np.ndarray
     herbs: tuple[str, ...]
     photos: tuple[str, ...]
+    prints: np.ndarray
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "Added":
         """Those of a checkpoint; none for a base model."""
-        size = checkpoint.network.fc.in_features
-        rows = checkpoint.statistics.get("added", torch.zeros(0, size))
+        known, size = checkpoint.statistics, checkpoint.network.fc.in_features
         named = checkpoint.card.get("added", [])
-        return cls(rows.float().numpy(), tuple(h for h, _ in named), tuple(p for _, p in named))
+        return cls(
+            known.get("added", torch.zeros(0, size)).float().numpy(),
+            tuple(herb for herb, _ in named),
+            tuple(photo for _, photo in named),
+            known.get("added_prints", torch.zeros(0, dtype=torch.long)).numpy(),
+        )
 
     def joined(self, other: "Added") -> "Added":
         """Both, in an order that does not depend on who came first."""
-        herbs, photos = self.herbs + other.herbs, self.photos + other.photos
-        order = sorted(range(len(herbs)), key=lambda i: (herbs[i], photos[i]))
-        return Added(np.concatenate([self.pooled, other.pooled]), herbs, photos)._at(order)
+        both = Added(
+            np.concatenate([self.pooled, other.pooled]),
+            self.herbs + other.herbs,
+            self.photos + other.photos,
+            np.concatenate([self.prints, other.prints]),
+        )
+        order = sorted(range(len(both.herbs)), key=lambda i: (both.herbs[i], both.photos[i]))
+        return both.at(order)
 
-    def without(self, herb: str) -> "Added":
-        """All but those of one herb."""
-        return self._at([i for i, other in enumerate(self.herbs) if other != herb])
-
-    def _at(self, rows: list[int]) -> "Added":
+    def at(self, rows: Sequence[int]) -> "Added":
+        """Those at these positions."""
+        rows = list(rows)
         return Added(
             self.pooled[rows],
             tuple(self.herbs[i] for i in rows),
             tuple(self.photos[i] for i in rows),
+            self.prints[rows],
         )
+
+    def without(self, herb: str) -> "Added":
+        """All but those of one herb."""
+        return self.at([i for i, other in enumerate(self.herbs) if other != herb])
 
 
 def base_of(checkpoint: Checkpoint) -> Checkpoint:
@@ -84,7 +103,9 @@ def base_of(checkpoint: Checkpoint) -> Checkpoint:
         return checkpoint
     kept = checkpoint.card["base"]
     rows = len(known["bank"]) - len(known["added"])
-    statistics = {k: v for k, v in known.items() if k not in ("added", "weight", "bias")}
+    statistics = {
+        k: v for k, v in known.items() if k not in ("added", "added_prints", "weight", "bias")
+    }
     statistics |= {k: known[k][:rows] for k in ("bank", "bank_labels")}
     card = {k: v for k, v in checkpoint.card.items() if k not in ("base", "added", "proof")}
     return replace(
@@ -114,18 +135,19 @@ def solved(
     herbs = (*base.herbs, *sorted(set(added.herbs) - set(base.herbs)))
     labels = np.array([herbs.index(herb) for herb in added.herbs])
     x, (held, held_labels) = added.pooled, held_out(base)
-    weight, bias, own = _head(base, x, labels, len(herbs), share)
+    groups = copy_groups(added.prints)
+    weight, bias, own = _head(base, x, labels, groups, len(herbs), share)
     logits, held_logits = x @ weight.T + bias, held @ weight.T + bias
     logits[np.arange(len(x)), labels] = own
     lead = _lead(base, held, held_labels, held_logits, leads)
     for scores in (bias[None], logits, held_logits):
         scores[:, old:] += lead
 
-    judged = np.isfinite(own)  # a herb with a single photo cannot be judged by it
+    judged = np.isfinite(own)  # a herb with a single photo, or its copies, cannot be judged by it
     proving = np.concatenate([held_logits, logits[judged]])
     truth = np.r_[held_labels, labels[judged]]
     temperature = fit_temperature(proving, truth) if len(truth) else base.temperature
-    statistics, familiarity = _statistics(base, added, labels)
+    statistics, familiarity = _statistics(base, added, labels, groups)
     probability = softmax(proving / temperature)
     right = probability.argmax(axis=1) == truth
     after = replace(
@@ -164,7 +186,12 @@ def solved(
 
 
 def _head(
-    base: Checkpoint, x: np.ndarray, labels: np.ndarray, herbs: int, share: float
+    base: Checkpoint,
+    x: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    herbs: int,
+    share: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """W (herbs, D) and b (herbs,), and what each photo scores for its own herb when left out (N,).
 
@@ -194,7 +221,7 @@ def _head(
     weight, bias = scale * (weight - middle), scale * (bias - level)
     weight[:old] += beyond_weight
     bias[:old] += beyond_bias
-    own = scale * (both.left_out(x, labels) - x @ middle - level)
+    own = scale * (both.left_out(x, labels, groups) - x @ middle - level)
     mine = np.flatnonzero(labels < old)
     k = labels[mine]
     own[mine] += (x[mine] * beyond_weight[k]).sum(axis=1) + beyond_bias[k]
@@ -222,13 +249,14 @@ def _lead(
 
 
 def _statistics(
-    base: Checkpoint, added: Added, labels: np.ndarray
+    base: Checkpoint, added: Added, labels: np.ndarray, groups: np.ndarray
 ) -> tuple[dict[str, torch.Tensor], tuple[np.ndarray, np.ndarray]]:
     """What the new checkpoint keeps; the familiarity of held-out and of added photos, left out."""
     fc = base.network.fc
     kept = {
         **base.statistics,
         "added": torch.from_numpy(added.pooled).half(),
+        "added_prints": torch.from_numpy(added.prints),
         "weight": fc.weight.detach().cpu().clone(),
         "bias": fc.bias.detach().cpu().clone(),
     }
@@ -240,7 +268,7 @@ def _statistics(
     kept["bank_labels"] = torch.cat([kept["bank_labels"], torch.from_numpy(labels)])
     head = Head.of(replace(base, statistics=kept))
     near = rows @ head.bank.T
-    near[np.arange(len(rows)), len(head.bank) - len(rows) + np.arange(len(rows))] = -1  # itself
+    near[:, len(head.bank) - len(rows) :][groups[:, None] == groups] = -1  # itself and its copies
     return kept, (head.familiarity(held_out(base)[0]), near.max(axis=1))
 
 

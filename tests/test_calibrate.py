@@ -230,3 +230,8 @@ def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp
     assert loaded.temperature == finished.temperature
     assert loaded.thresholds == finished.thresholds
     assert loaded.card["metrics"]["val"]["top1"] == finished.card["metrics"]["val"]["top1"]
+
+
+def test_a_temperature_of_few_right_photos_is_not_zero():
+    temperature = fit_temperature(np.eye(3, dtype=np.float32)[[0, 1, 2, 0]], np.array([0, 1, 2, 0]))
+    assert 0.2 < temperature < 1.0  # softmax gives each about five sixths, as four of six would

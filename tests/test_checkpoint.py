@@ -235,6 +235,16 @@ CHANGES = {
     "no schema": ({"schema": GONE}, "card-damaged", "card.json is damaged"),
     "another's sha256": ({"sha256": "0" * 64}, "weights-damaged", "not the one its card"),
 }
+PROOF = {
+    "before": {"model": "old", "n": 9, "top1": 0.9, "interval": [0.6, 1.0], "ece": 0.01},
+    "after": {"n_old": 9, "old_top1": 1.0, "old_interval": [0.7, 1], "n_new": 0, "new_top1": None,
+              "new_interval": None, "ece": 0.01, "temperature": 0.1},
+    "held_out": {"old": "kept", "new": ""},
+    "per_herb": {"党参": {"n": 9, "before": None, "after": 1.0}},
+    "confusion": [["党参", "党参", 9]],
+    "mistakes": [{"file": "党参/1.jpg", "herb": "党参", "answer": "菊花", "probability": 0.9}],
+}  # fmt: skip
+MISTAKE = PROOF["mistakes"][0]
 CHANGES |= {
     f"{field} {value!r}"[:60]: ({field: value}, "card-damaged", "card.json is damaged")
     for field, values in {
@@ -256,6 +266,45 @@ CHANGES |= {
             {"size": 224, "mean": [0] * 3, "std": [1, 1, 0]},
             {"size": 224, "mean": 0.5, "std": 0.5},
         ),
+        "metrics": (
+            *(None, [], "x", {"val": "x"}, {"test": [1]}, {"val": {"top1": "x"}}),
+            *({"val": {"top1_interval": [1]}}, {"test": {"photos": "9"}}),
+            {"val": {"top1": float("inf")}},
+            {"val": {"top1": 10**400}},
+        ),
+        "proof": ("x", 1, [], {}, {"before": {}}),
+    }.items()
+    for value in values
+}
+CHANGES |= {
+    f"proof {part} {value!r}"[:60]: (
+        {"proof": PROOF | {part: value}},
+        "card-damaged",
+        "card.json is damaged",
+    )
+    for part, values in {
+        "before": (None, 1, {"n": "x"}, {"interval": 0.5}, {"top1": float("nan")}),
+        "after": (None, [], {"old_top1": "x"}, {"new_interval": ["a", "b"]}, {"ece": []}),
+        "per_herb": (None, [1], {"党参": 1}, {"党参": {"after": "x"}}),
+        "confusion": (
+            None,
+            "x",
+            [1],
+            [["a", "b"]],
+            [["a", 1, 1]],
+            [["a", "b", 0]],
+            [["a", "b", 1.5]],
+        ),
+        "mistakes": (
+            None,
+            {},
+            ["x"],
+            [{}],
+            [MISTAKE | {"file": 1}],
+            [MISTAKE | {"file": "a\0"}],
+            [MISTAKE | {"probability": "x"}],
+            [MISTAKE | {"answer": None}],
+        ),
     }.items()
     for value in values
 }
@@ -267,6 +316,13 @@ def test_a_card_that_does_not_fit_is_refused_with_its_own_sentence(name, toy_fol
     error = refusal(load_checkpoint, model_copy(toy_folder, tmp_path / "m", **changes))
     assert error.hint == hint
     assert words in error.en
+
+
+def test_a_card_with_sound_figures_is_read(toy_folder, tmp_path):
+    metrics = {"val": {"photos": 9, "top1": 0.9, "top1_interval": None}, "mistakes": [MISTAKE]}
+    folder = model_copy(toy_folder, tmp_path / "m", metrics=metrics, proof=PROOF)
+    assert read_card(folder)["proof"] == PROOF
+    assert read_card(folder)["metrics"] == metrics
 
 
 NO_CARDS = {

@@ -124,10 +124,35 @@ def test_two_processes_make_the_model_that_one_makes(place, alone):
     two = train(place, "two", processes=2)
     assert kinds(two) == kinds(alone)
     for one, both in zip(alone.history(), two.history(), strict=True):
-        # Sums in another order differ in the last digits, which AdamW's first steps make larger.
+        # Sums in another order differ in the last digits. AdamW's first steps are as long for a
+        # gradient that is only rounding as for any other, and a random ResNet-50 has many such;
+        # how exact the loop is shows the next test.
+        for figure in ("train_loss", "val_loss"):
+            assert both.get(figure, 0) == pytest.approx(one.get(figure, 0), rel=3e-2)
+
+
+@pytest.mark.process
+def test_nothing_but_rounding_differs_between_one_process_and_two(place):
+    def figures(processes: int) -> list[dict[str, Any]]:
+        start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        done = subprocess.run(
+            [sys.executable, *start, str(ROOT / "tests" / "tiny_training.py"), str(place)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1",
+                 "ACCELERATE_MIXED_PRECISION": "no"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    one, two = figures(1), figures(2)
+    assert len(one) == len(two) == 4
+    for alone, both in zip(one, two, strict=True):
         for figure in ("train_loss", "val_loss", "val_top1", "val_macro_top1"):
-            assert both.get(figure, 0) == pytest.approx(one.get(figure, 0), rel=5e-3)
-    assert two.report["metrics"]["val"]["top1"] == alone.report["metrics"]["val"]["top1"]
+            assert both.get(figure, 0) == pytest.approx(alone.get(figure, 0), rel=1e-5)
 
 
 @pytest.mark.process

@@ -149,6 +149,31 @@ def test_one_photo_is_enough_to_learn_from_but_not_to_judge_by(base, tmp_path):
     assert np.isfinite(head(model)).all()
 
 
+def test_copies_of_a_photo_prove_nothing(base, tmp_path):
+    """A burst of the webcam: twenty files, one picture."""
+    (tmp_path / NEW).mkdir()
+    for quality in range(75, 95):
+        picture(STRANGE, 0).save(tmp_path / NEW / f"{quality}.jpg", quality=quality)
+    burst = extend(base, scan(tmp_path), name="burst")
+    assert burst.card["proof"]["after"]["n_new"] == 0
+    assert burst.card["proof"]["held_out"]["new"] == ""
+    picture(STRANGE, 1).save(tmp_path / NEW / "another.png")
+    both = extend(base, scan(tmp_path), name="both")
+    assert both.card["proof"]["after"]["n_new"] == 21
+
+
+def test_a_corrected_photo_moves_to_the_herb_it_shows(base, tmp_path):
+    wrong = photos(tmp_path, OTHER, range(3))
+    right = photos(tmp_path, NEW, range(3))
+    stray = tmp_path / OTHER / f"{'a' * 64}.jpg"  # as the library names it
+    picture(STRANGE, 7).save(stray)
+    model = extend(base, [*wrong, *right, Sample(stray, OTHER)], name="wrong")
+    moved = extend(model, [Sample(stray, NEW)], name="right")
+    added = {photo: herb for herb, photo in moved.card["added"]}
+    assert added["a" * 64] == NEW
+    assert len(added) == 7
+
+
 def test_what_is_left_out_is_what_a_model_without_it_says(base, extended):
     """The closed form against really leaving each photo out."""
     added = Added.of(extended)
@@ -158,6 +183,7 @@ def test_what_is_left_out_is_what_a_model_without_it_says(base, extended):
             np.delete(added.pooled, i, axis=0),
             (*added.herbs[:i], *added.herbs[i + 1 :]),
             (*added.photos[:i], *added.photos[i + 1 :]),
+            np.delete(added.prints, i),
         )
         model, _ = solved(base, others, name="others", leads=(0.0,))
         logits = Head.of(model).logits(added.pooled[i : i + 1])[0]

@@ -115,6 +115,23 @@ def test_only_a_few_tries_a_minute(password, monkeypatch):
     assert gate.enter(password)
 
 
+def test_one_address_does_not_lock_the_owner_out_of_another(password):
+    for _ in range(gate.TRIES + 1):
+        with pytest.raises(HerbError):
+            gate.enter("wrong", "10.6.6.6")
+    assert gate.enter(password, gate.visitor(request()).host)
+
+
+def test_all_addresses_together_have_a_limit_too(password):
+    for number in range(gate.ALL_TRIES):
+        with pytest.raises(HerbError):
+            gate.enter("wrong", f"10.0.0.{number}")
+    with pytest.raises(HerbError) as caught:
+        gate.enter(password, "10.1.2.3")
+    assert caught.value.hint == "too-many-tries"
+    assert len(gate._failures) == gate.ALL_TRIES
+
+
 def test_the_author_of_a_space_signs_in_on_the_hub(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "someone/herbs")
     monkeypatch.setenv("SPACE_AUTHOR_NAME", "someone")

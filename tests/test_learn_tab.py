@@ -245,6 +245,20 @@ def test_a_job_that_ended_cannot_be_stopped(state):
     assert "<img src=x" not in page
 
 
+def test_a_job_that_is_stopping_says_so_and_is_not_asked_again():
+    job = Job()
+    job.stopping = True
+    page = job_html(job, STEPS, memory=0, now=1600.0)
+    assert "Stopping" in spoken(page, "en")
+    assert 'data-act="stop"' not in page
+
+
+def test_a_job_that_can_go_on_has_a_button_for_it():
+    job = Job(state="lost")
+    assert 'data-act="go-on"' in job_html(job, STEPS, memory=0, resumable=True)
+    assert 'data-act="go-on"' not in job_html(job, STEPS, memory=0)
+
+
 # Curves
 
 
@@ -382,6 +396,33 @@ def test_a_damaged_model_says_so_and_can_be_deleted():
     assert "Damaged." in page
     assert 'data-act="delete"' in page
     assert 'data-act="use"' not in page
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"proof": "x"},
+        {"proof": {"per_herb": [1]}},
+        {"proof": {"per_herb": {"党参": 1}}},
+        {"proof": {"after": {"n_old": "x", "old_top1": 1}}},
+        {"metrics": {"val": {"top1": "x"}}},
+        {"metrics": 7},
+        {"herbs": [["党参"]]},
+        {"herbs": None},
+    ],
+)
+def test_a_card_that_holds_anything_costs_only_its_own_row(parts):
+    rows = [Row("good", True, False, 1, CARD), Row("bad", False, False, 1, CARD | parts)]
+    page = models_html(rows, publish="bad")
+    assert "96.0% right" in spoken(page, "en")
+    assert 'data-act="delete" data-model="bad"' in page
+    assert "cannot be shown" in spoken(page, "en")
+
+
+def test_a_model_in_use_is_not_offered_for_deletion_however_bad_its_card():
+    assert 'data-act="delete"' not in models_html(
+        [Row("bad", True, False, 1, CARD | {"proof": "x"})]
+    )
 
 
 def test_a_visitor_sees_no_models():

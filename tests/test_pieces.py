@@ -1,5 +1,6 @@
 """What stands between a visitor's click and a handler."""
 
+import errno
 import html
 import re
 import types
@@ -74,6 +75,15 @@ def test_a_failure_is_a_sentence_and_never_a_path(send, error, late):
     assert ("Broken." in notice) == isinstance(error, HerbError)
 
 
+def test_a_full_disk_is_called_by_its_name(send):
+    def handler(shown, data, who):
+        raise OSError(errno.ENOSPC, "No space left on device", SECRET)
+
+    notice = send({"go": handler}, {"act": "go"})["notice"]
+    assert "The disk is full" in notice
+    assert "secret" not in notice
+
+
 def _raise(error):
     raise error
 
@@ -136,6 +146,18 @@ def test_the_parts_of_a_zip_are_one_file_again(tmp_path):
     with joined(parts[:1]) as file:
         assert file.read_bytes() == b"one"
     assert file.exists()
+
+
+def test_parts_that_are_too_large_together_are_not_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr("herbdemo.ui.giver.MAX_TOTAL", 2 << 30)
+    monkeypatch.setattr("shutil.copyfileobj", lambda *files: pytest.fail("copied"))
+    parts = [tmp_path / "1", tmp_path / "2"]
+    for part in parts:
+        with part.open("wb") as file:
+            file.truncate((1 << 30) + 1)  # a hole, not bytes
+    with pytest.raises(HerbError, match="2 GB") as caught, joined([str(part) for part in parts]):
+        pytest.fail("joined")
+    assert caught.value.hint == "zip-too-large"
 
 
 def test_the_photos_are_handed_over_unopened(tmp_path):

@@ -6,6 +6,7 @@ import types
 import pytest
 from toys import HERBS, fill, herb_photo, refusal
 
+from herbdemo.photo import open_photo
 from herbdemo.ui import model, sandbox
 
 NEW = "洋葱"
@@ -20,7 +21,9 @@ def teach(monkeypatch, toy_model, tmp_path):
             self.checkpoint = checkpoint
 
     def extend(checkpoint, samples, *, name):
-        assert checkpoint is toy_model
+        assert checkpoint is model.recogniser().checkpoint
+        for sample in samples:
+            open_photo(sample.path)
         assert name == sandbox.NAME
         herbs = sorted({sample.herb for sample in samples})
         return types.SimpleNamespace(herbs=herbs, photos=len(samples))
@@ -73,6 +76,27 @@ def test_a_photo_that_does_not_open_changes_nothing(teach, tmp_path):
 @pytest.mark.parametrize("herb", ["", "..", "a/b", "x" * 60])
 def test_an_unusable_name_is_refused(teach, herb):
     assert refusal(teach, herb=herb).hint == "herb-name"
+
+
+def test_a_sandbox_learns_again_when_the_shared_model_was_changed(teach, toy_model, monkeypatch):
+    before = teach(n=2).recogniser
+    assert sandbox.recogniser("tab") is before
+    other = types.SimpleNamespace(sha256="another")
+    monkeypatch.setattr(model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other))
+    after = sandbox.recogniser("tab")
+    assert after is not before
+    assert after.checkpoint.photos == 2
+    assert sandbox.recogniser("tab") is after
+
+
+def test_a_sandbox_whose_photos_are_gone_ends_with_the_model_it_was_made_for(teach, monkeypatch):
+    for path in teach(n=1).photos[NEW]:
+        path.unlink()
+    other = types.SimpleNamespace(sha256="another")
+    monkeypatch.setattr(model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other))
+    assert refusal(sandbox.recogniser, "tab").hint == "sandbox-gone"
+    assert sandbox.of("tab") is None
+    assert sandbox.recogniser("tab") is None
 
 
 def test_without_a_tab_there_is_no_sandbox(teach):

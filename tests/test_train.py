@@ -342,7 +342,7 @@ def test_a_model_learns_a_herb_and_forgets_none(knowing, tmp_path, epochs):
     proof = checkpoint.card["proof"]
     assert (proof["before"]["n"], proof["after"]["n_old"]) == (2 + 6 * 4, 2 + 6 * 4)
     assert proof["after"]["n_new"] == 2
-    assert proof["held_out"] == {"old": "photos + kept", "new": "val"}
+    assert proof["held_out"] == {"old": "photos + replay", "new": "val"}
 
     recogniser = Recogniser(checkpoint)
     photos = [(herb, herb_photo(herb, seed)) for herb in HERBS for seed in range(60, 64)]

@@ -1,6 +1,7 @@
 """What the Learn tab asks of the library: thin calls that end in HTML."""
 
 import functools
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from herbdemo.atomic import replace_file
 from herbdemo.errors import HerbError
 from herbdemo.ui import model as served
 from herbdemo.ui import texts_learn as t
@@ -19,7 +21,7 @@ from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing them imports torch
     from herbdemo.intake import Batch
-    from herbdemo.jobs import Jobs
+    from herbdemo.jobs import Job, Jobs
 
 Progress = Callable[[int, int], None]
 Take = Callable[..., "Batch"]
@@ -123,7 +125,10 @@ def shelf(opened: str = "") -> str:
 
     library = Library()
     herbs = library.herbs()
-    covers = {herb: library.photos(herb)[0].path for herb in list(herbs)[:MOST_COVERS]}
+    # A herb may be removed between two looks at the disk; it is passed over.
+    first = {herb: next(iter(library.photos(herb)), None) for herb in list(herbs)[:MOST_COVERS]}
+    herbs = {herb: number for herb, number in herbs.items() if first.get(herb, True)}
+    covers = {herb: entry.path for herb, entry in first.items() if entry}
     photos = library.photos(opened) if opened in herbs else []
     return shelf_html(herbs, covers, _known(), opened=opened, photos=photos)
 
@@ -156,10 +161,12 @@ def begin(wanted: dict[str, str], who: str) -> None:
     """Start a job as the form says.
 
     Raises:
-        HerbError: another one is running, or the name cannot be used.
+        HerbError: the library has errors, another job is running, or the name cannot be used.
     """
     from herbdemo.library import Library
 
+    if (job := jobs().latest()) is None or job.state != "running":  # else `start` refuses at once
+        _check_library()
     kind, options = "extend", {}
     if wanted.get("mode") == "properly":
         kind = "train"
@@ -171,6 +178,58 @@ def begin(wanted: dict[str, str], who: str) -> None:
             options["epochs"] = str(max(1, min(int(wanted["epochs"]), 500)))
     name = wanted.get("name", "").strip()
     jobs().start(kind, source=Library().root, name=name, options=options, who=who)
+    if kind == "train":  # it can go on only as what it was
+        replace_file(_options_file(name), json.dumps(options).encode())
+
+
+def _check_library() -> None:
+    """Refuse a library that no good model can come of.
+
+    Each batch was checked by itself when it came in; here all of them are seen together. No model
+    is asked, so it takes a fraction of what the job does with the same photos.
+    """
+    from herbdemo.dataset import Sample
+    from herbdemo.findings import ERROR
+    from herbdemo.library import Library
+    from herbdemo.preflight import check
+
+    library = Library()
+    samples = [Sample(entry.path, entry.herb) for entry in library.entries()]
+    names = {sample.herb: sample.herb for sample in samples}  # empty folders are nobody's mistake
+    found = check(samples, root=library.root, names=names).findings
+    if wrong := next((finding for finding in found if finding.level == ERROR), None):
+        raise HerbError(wrong.zh, wrong.en, hint=wrong.kind)
+
+
+def resumable(job: "Job") -> bool:
+    """Whether a training that has ended can go on where it was.
+
+    One that was stopped in time has made a model of its best epoch; that is its end.
+    """
+    if job.kind != "train" or job.state not in ("lost", "failed", "stopped"):
+        return False
+    options = _options_file(job.id)
+    left = options.is_file() and (options.parent / "state.safetensors").is_file()
+    return left and job.id not in {info.id for info in registry().list()}
+
+
+def go_on(who: str) -> None:
+    """Start the latest job again where it ended.
+
+    Raises:
+        HerbError: it left nothing to go on from, or another one is running.
+    """
+    from herbdemo.library import Library
+
+    job = jobs().latest()
+    if job is None or not resumable(job):
+        raise HerbError(*t.CANNOT_GO_ON, hint="not-resumable")
+    options = json.loads(_options_file(job.id).read_bytes()) | {"resume": True}
+    jobs().start(job.kind, source=Library().root, name=job.id, options=options, who=who)
+
+
+def _options_file(name: str) -> Path:
+    return jobs().root / "runs" / name / "options.json"
 
 
 def _new_name(herbs: int) -> str:

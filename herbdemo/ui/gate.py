@@ -20,13 +20,16 @@ import gradio as gr
 from herbdemo.errors import HerbError
 from herbdemo.ui import texts_learn
 
-TRIES, MINUTE = 5, 60.0  # wrong passwords in so many seconds, from all sides together
+# Wrong passwords in so many seconds, from one address and from all together. Counted together
+# alone, anyone could lock the owner out with five a minute. The address alone is no bound either:
+# behind a proxy it is what a header says, and 60 a minute guess no good password.
+TRIES, ALL_TRIES, MINUTE = 5, 60, 60.0
 PASS_SECONDS = 12 * 3600  # after that the password is asked again
 MOST_PASSES = 100
 
 _lock = threading.Lock()
 _passes: dict[str, float] = {}  # pass -> when it ends; lost at a restart, as it should be
-_failures: list[float] = []
+_failures: list[tuple[float, str]] = []  # when, and from which address
 _blocks: gr.Blocks | None = None
 
 
@@ -39,6 +42,7 @@ class Visitor:
         session: of the browser tab.
         token: of the Hub, where the visitor signed in there.
         given: the pass that came along, if it is one.
+        host: the address that it came from; "" where that is not known.
     """
 
     owner: bool
@@ -46,6 +50,7 @@ class Visitor:
     session: str
     token: str | None = None
     given: str = ""
+    host: str = ""
 
 
 def watch(blocks: gr.Blocks) -> None:
@@ -86,13 +91,14 @@ def visitor(request: Any, given: object = "") -> Visitor:
     profile = login.get("userinfo") or {}
     name = str(profile.get("preferred_username") or "")[:64]
     author = os.environ.get("SPACE_AUTHOR_NAME", "")
+    token = login.get("access_token")
+    host = str(getattr(getattr(request, "client", None), "host", None) or "")
     if not restricted():
-        host = getattr(getattr(request, "client", None), "host", None)
-        return Visitor(True, name or str(host or "127.0.0.1"), session, login.get("access_token"))
+        return Visitor(True, name or host or "127.0.0.1", session, token, host=host)
     held = str(given) if _holds(given) else ""
     owner = bool(author and name == author) or bool(held)
     shown = name or ("owner" if owner else "")
-    return Visitor(owner, shown, session, login.get("access_token"), held)
+    return Visitor(owner, shown, session, token, held, host)
 
 
 def demand_owner(who: Visitor) -> None:
@@ -105,21 +111,25 @@ def demand_owner(who: Visitor) -> None:
         raise HerbError(*texts_learn.NOT_OWNER, hint="not-owner")
 
 
-def enter(password: object) -> str:
+def enter(password: object, host: str = "") -> str:
     """A pass for who knows the password.
+
+    Args:
+        host: the address that it came from.
 
     Raises:
         HerbError: it is wrong, or there were too many wrong ones lately.
     """
     wanted, now = _password(), time.monotonic()
     with _lock:
-        _failures[:] = [then for then in _failures if now - then < MINUTE]
-        if len(_failures) >= TRIES:
+        _failures[:] = [failure for failure in _failures if now - failure[0] < MINUTE]
+        own = sum(came_from == host for _, came_from in _failures)
+        if own >= TRIES or len(_failures) >= ALL_TRIES:
             raise HerbError(*texts_learn.TOO_MANY_TRIES, hint="too-many-tries")
         given = password if isinstance(password, str) else ""
         same = hmac.compare_digest(given[:1000].encode(errors="replace"), wanted.encode())
         if not (wanted and same):
-            _failures.append(now)
+            _failures.append((now, host))
             raise HerbError(*texts_learn.WRONG_PASSWORD, hint="wrong-password")
         while len(_passes) >= MOST_PASSES:
             del _passes[min(_passes, key=_passes.__getitem__)]

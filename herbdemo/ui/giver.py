@@ -5,6 +5,7 @@ upload may be: the browser sends it in parts.
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.data_classes import ListFiles
 
+from herbdemo.archive import MAX_TOTAL
+from herbdemo.errors import HerbError
 from herbdemo.ui import texts, texts_learn
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.names import name_field
@@ -47,7 +50,13 @@ class Giver(gr.HTML):
 
 @contextlib.contextmanager
 def joined(parts: Sequence[str]) -> Iterator[Path]:
-    """One file again of the parts that the browser sent, for as long as it is needed."""
+    """One file again of the parts that the browser sent, for as long as it is needed.
+
+    Raises:
+        HerbError: together they are larger than any zip may be; nothing is copied.
+    """
+    if sum(os.path.getsize(part) for part in parts) > MAX_TOTAL:
+        raise HerbError(*texts_learn.ZIP_TOO_LARGE.format(MAX_TOTAL >> 30), hint="zip-too-large")
     if len(parts) == 1:
         yield Path(parts[0])
         return

@@ -4,7 +4,7 @@ import functools
 import logging
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -18,9 +18,6 @@ from herbdemo.ui.giver import Giver, joined, photos_and_zip
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
 from herbdemo.ui.progress import job_html
 from herbdemo.ui.result import herb_text
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 QUEUE = {"concurrency_id": "learn", "concurrency_limit": 2}  # beside the answers, not before them
@@ -86,7 +83,7 @@ class Learn:
         wire(self.start, {"start": self.begin}, outputs=[self.start], **common)
         wire(
             self.job,
-            {"stop": self.stop, "changed": self.changed},
+            {"stop": self.stop, "go-on": self.go_on, "changed": self.changed},
             outputs=[self.start, self.proof],
             **common,
         )
@@ -116,7 +113,7 @@ class Learn:
 
     def enter(self, data: dict[str, str], who: Visitor) -> Change:
         """Let in who knows the password; the browser keeps the pass and asks to be shown again."""
-        return {self.gate: gate_html(who, new_pass=gate.enter(data.get("password")))}
+        return {self.gate: gate_html(who, new_pass=gate.enter(data.get("password"), who.host))}
 
     def leave(self, data: dict[str, str], who: Visitor) -> Change:
         """Take the pass away from this browser, and let it end."""
@@ -223,16 +220,22 @@ class Learn:
 
     # The job
 
-    def begin(self, data: dict[str, str], who: Visitor) -> Change:
-        """Start to learn from the library."""
+    def begin(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
+        """Start to learn from the library, which is checked first."""
+        yield {self.notice: notice_html(t.CHECKING_LIBRARY)}
         desk.begin(data, who.name)
-        return {self.start: desk.start(), self.notice: notice_html(t.STARTED)}
+        yield {self.start: desk.start(), self.notice: notice_html(t.STARTED)}
 
     def stop(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
         """Stop the job; the best so far stays as a candidate."""
         yield {self.notice: notice_html(t.STOPPING)}
         desk.jobs().stop()
         yield {self.notice: ""}
+
+    def go_on(self, data: dict[str, str], who: Visitor) -> Change:
+        """Start a training again where it ended."""
+        desk.go_on(who.name)
+        return {self.start: desk.start(), self.notice: notice_html(t.STARTED)}
 
     def changed(self, data: dict[str, str], who: Visitor) -> Iterator[Change]:
         """The job has begun or ended: what may be done now has changed."""
@@ -276,7 +279,8 @@ def poll(data: dict[str, Any], request: gr.Request) -> str:
         job = jobs.latest()
         if job is None or (job.state != "running" and time.time() - job.started > DAY):
             return ""
-        return job_html(job, jobs.events(), memory=jobs.memory())
+        memory, resumable = jobs.memory(), desk.resumable(job)
+        return job_html(job, jobs.events(), memory=memory, resumable=resumable)
     except Exception:
         log.exception("the job could not be shown")
         return ""

@@ -1,14 +1,17 @@
 """The models -> HTML. Pure functions, no Gradio."""
 
 import html
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from herbdemo.herbs import herb_named
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ def models_html(rows: Sequence[Row] | None, *, publish: str = "") -> str:
             f'<section class="card closed"><p class="quiet-words">{t.OWNER_ONLY.html}</p></section>'
         )
     rows = sorted(rows, key=lambda row: not row.active)
-    items = "".join(_model(row, publish=row.id == publish) for row in rows)
+    items = "".join(_guarded(row, publish=row.id == publish) for row in rows)
     return (
         f'<section class="models"><header><h3>{t.MODELS_TITLE.html}</h3>'
         f"{button(t.GO_BACK, 'back')}</header><ul>{items}</ul></section>"
@@ -55,12 +58,22 @@ def accuracy(card: Mapping[str, Any]) -> float | None:
     return next((metrics["top1"] for metrics in measured if "top1" in metrics), None)
 
 
+def _guarded(row: Row, *, publish: bool) -> str:
+    """One model; what an imported card may hold costs only its own row, never the whole list."""
+    try:
+        return _model(row, publish=publish)
+    except Exception:
+        log.exception("the card of “%s” could not be drawn", row.id)
+        return _model(replace(row, problem=t.CARD_BROKEN), publish=False)
+
+
 def _model(row: Row, *, publish: bool) -> str:
     badge = f'<em class="badge">{t.IN_USE.html}</em>' if row.active else ""
     if row.problem:
-        acts = "" if row.shipped else button(t.DELETE, "delete", sure=t.SURE_DELETE, model=row.id)
+        fixed = row.shipped or row.active
+        acts = "" if fixed else button(t.DELETE, "delete", sure=t.SURE_DELETE, model=row.id)
         return (
-            f'<li class="card model broken"><header><h4>{html.escape(row.id)}</h4></header>'
+            f'<li class="card model broken"><header><h4>{html.escape(row.id)}</h4>{badge}</header>'
             f'<p class="problem">{row.problem.html}</p><div class="ways">{acts}</div></li>'
         )
     return (

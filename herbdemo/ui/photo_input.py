@@ -13,11 +13,10 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from herbdemo.errors import HerbError
-from herbdemo.heatmap import shrunk
 from herbdemo.photo import open_photo
 from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
-from herbdemo.ui.pictures import data_url
+from herbdemo.ui.thumbs import thumb_url, version
 
 HERE = Path(__file__).parent
 MOST_EXAMPLES = 9
@@ -108,19 +107,11 @@ def _examples(examples: dict[str, Path]) -> str:
         return ""
     thumbs = "".join(
         f'<button type="button" data-example="{html.escape(name)}">'
-        f'<img src="{_thumb(path)}" width="88" height="88" '
+        f'<img src="{thumb_url(str(path), version(path))}" width="88" height="88" '
         f"{texts.EXAMPLE.format(number).attribute('alt')}></button>"
         for number, (name, path) in enumerate(examples.items(), start=1)
     )
     return f'<div class="examples"><p>{texts.EXAMPLES.html}</p><div>{thumbs}</div></div>'
-
-
-def _thumb(path: Path) -> str:
-    image = shrunk(open_photo(path, longest=400).image, 400)
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side)).resize((176, 176))
-    return data_url(square, "jpeg", quality=80)
 
 
 def _tips() -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from herbdemo.errors import HerbError
+from herbdemo.errors import HerbError, shortage
 from herbdemo.ui import gate, texts, texts_learn
 from herbdemo.ui.photo_input import script
 from herbdemo.ui.text import Text
@@ -84,9 +84,11 @@ def wire(
             yield from [changes] if isinstance(changes, dict) else changes
         except HerbError as error:
             yield {notice: notice_html(Text(error.zh, error.en), kind="trouble")}
-        except Exception:  # nothing else may reach a visitor, least of all a path or a traceback
+        except Exception as error:  # nothing else may reach a visitor, least of all a path
             log.exception("“%s” failed", act[:40])
-            yield {notice: notice_html(texts_learn.WENT_WRONG, kind="trouble")}
+            short = shortage(error)
+            said = Text(short.zh, short.en) if short else texts_learn.WENT_WRONG
+            yield {notice: notice_html(said, kind="trouble")}
 
     def act(event: gr.EventData, request: gr.Request):
         yield from run(event, request)

@@ -61,8 +61,20 @@ def progress(events: Sequence[Event]) -> Progress:
     return Progress(phase, share, rate, epoch, left)
 
 
-def job_html(job: Job, events: Sequence[Event], *, memory: int, now: float | None = None) -> str:
-    """The job's card: what is happening, and whatever can be done about it."""
+def job_html(
+    job: Job,
+    events: Sequence[Event],
+    *,
+    memory: int,
+    resumable: bool = False,
+    now: float | None = None,
+) -> str:
+    """The job's card: what is happening, and whatever can be done about it.
+
+    Args:
+        memory: that it holds, in bytes; 0 is not shown.
+        resumable: it has ended and can go on.
+    """
     running = job.state == "running"
     state = f'data-state="{html.escape(job.id)}:{html.escape(job.state)}"'
     if job.state == "done" and not _curves(events):
@@ -73,6 +85,7 @@ def job_html(job: Job, events: Sequence[Event], *, memory: int, now: float | Non
     clock = time.strftime("%H:%M", time.localtime(job.started))
     by = t.JOB_BY.format(job.who or "–", clock)
     body = _running(job, events, memory, now or time.time()) if running else _ended(job)
+    body += f'<div class="ways">{button(t.GO_ON, "go-on", kind="primary")}</div>' * resumable
     return (
         f'<section class="card job {html.escape(job.state)}" {state}>'
         f"<header><h3>{title.html}</h3><p>{by.html}</p></header>"
@@ -97,12 +110,15 @@ def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
         facts.append(t.MEMORY.format(f"{memory / 1e9:.1f} GB"))
     items = "".join(f"<li>{fact.html}</li>" for fact in facts)
     unknown = "" if at.share else " unknown"
+    stopping = getattr(job, "stopping", False)
+    phase = t.STOPPING if stopping else t.PHASES[at.phase]
+    stop = "" if stopping else button(t.STOP, "stop", sure=t.SURE_STOP)
     return (
-        f'<p class="phase">{t.PHASES[at.phase].html}</p>'
+        f'<p class="phase">{phase.html}</p>'
         f'<span class="meter{unknown}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i></span>'
         f'<ul class="facts">{items}</ul>'
-        f'<div class="ways">{button(t.STOP, "stop", sure=t.SURE_STOP)}</div>'
+        f'<div class="ways">{stop}</div>'
     )
 
 

@@ -45,11 +45,8 @@ def learn(session: str, herb: str, photos: Sequence[str]) -> Box:
     Raises:
         HerbError: too many herbs, photos or sandboxes, or photos that do not open.
     """
-    from herbdemo.dataset import Sample
-    from herbdemo.extend import extend
     from herbdemo.library import herb_folder
     from herbdemo.photo import open_photo
-    from herbdemo.recognise import Recogniser
 
     herb = herb_folder(herb)
     if not session:
@@ -62,13 +59,7 @@ def learn(session: str, herb: str, photos: Sequence[str]) -> Box:
         for path in wanted[herb]:
             open_photo(path, longest=64)  # a sentence for each that does not
         _make_room(session)
-        shared = model.recogniser().checkpoint
-        samples = [Sample(path, name) for name, paths in wanted.items() for path in paths]
-        taught = Recogniser(extend(shared, samples, name=NAME))
-        box = Box(wanted, taught, shared.sha256, time.monotonic())
-        with _lock:
-            _boxes[session] = box
-        return box
+        return _taught(session, wanted)
 
 
 def of(session: str) -> Box | None:
@@ -81,8 +72,24 @@ def of(session: str) -> Box | None:
 
 
 def recogniser(session: str) -> "Recogniser | None":
-    """The model that answers for this browser tab instead of the shared one."""
+    """The model that answers for this browser tab instead of the shared one.
+
+    It learns again when the shared model was changed meanwhile.
+
+    Raises:
+        HerbError: it cannot, as its photos are gone; the sandbox is empty then.
+    """
     box = of(session)
+    if box is None or box.base == model.recogniser().checkpoint.sha256:
+        return box.recogniser if box else None
+    with _learning:
+        box = of(session)
+        if box and box.base != model.recogniser().checkpoint.sha256:
+            try:
+                box = _taught(session, box.photos)
+            except HerbError as error:
+                drop(session)
+                raise HerbError(*t.BOX_GONE, hint="sandbox-gone") from error
     return box.recogniser if box else None
 
 
@@ -90,6 +97,21 @@ def drop(session: str) -> None:
     """Forget the sandbox: its tab was closed, or its visitor emptied it."""
     with _lock:
         _boxes.pop(session, None)
+
+
+def _taught(session: str, photos: dict[str, list[Path]]) -> Box:
+    """The shared model, extended by `photos`, as the sandbox of this tab. Holds `_learning`."""
+    from herbdemo.dataset import Sample
+    from herbdemo.extend import extend
+    from herbdemo.recognise import Recogniser
+
+    shared = model.recogniser().checkpoint
+    samples = [Sample(path, herb) for herb, paths in photos.items() for path in paths]
+    taught = Recogniser(extend(shared, samples, name=NAME))
+    box = Box(photos, taught, shared.sha256, time.monotonic())
+    with _lock:
+        _boxes[session] = box
+    return box
 
 
 def _make_room(session: str) -> None:

@@ -67,6 +67,12 @@ BOX_NO_ROOM = Text(
 BOX_LEARNT = Text("学会了{}。", "{} is learnt.")
 BOX_MODEL = Text("你自己的试验盒", "your sandbox")
 
+BOX_GONE = Text(
+    "共用的模型换了，而试验盒里的照片已经不在，所以试验盒清空了。请重新给照片。",
+    "The shared model was changed and the photos of your sandbox are gone, so it is empty again. "
+    "Give the photos once more.",
+)
+
 # Giving photos
 
 GIVE_TITLE = Text("给照片", "Give photos")
@@ -90,6 +96,10 @@ CHOOSE_ZIP = Text("选压缩包", "Choose a zip")
 GIVE_FOLDER = Text("服务器上的文件夹", "A folder on the server")
 GIVE_FOLDER_MORE = Text("里面每种药材一个文件夹。", "It holds one folder per herb.")
 NO_FOLDERS = Text("那里还没有文件夹。", "There is no folder there yet.")
+ZIP_TOO_LARGE = Text(
+    "这个 zip 超过 {} GB 的上限。请分成几个。",
+    "This zip exceeds the limit of {} GB. Split it into several.",
+)
 UPLOADING = Text("正在上传", "Uploading")
 CHECKING = Text("正在检查", "Checking")
 LEARNING_NOW = Text("正在学习", "Learning")
@@ -158,14 +168,15 @@ START_NOTHING = Text(
 START_WHAT = Text("从库里的 {} 张照片学习 {} 种药材。", "From {} photos in the library, {} herbs.")
 SECONDS = Text("几秒钟", "In seconds")
 SECONDS_MORE = Text(
-    "网络不动，只重新求解最后一层。老药材不忘，每种新药材有几张照片就够。",
+    "网络不动，只重新求解最后一层。老药材不忘，每种新药材有几张照片就能开始。",
     "The network stays; its last layer is solved anew. Old herbs are kept, and a few photos of "
-    "each new one are enough.",
+    "each new one are a start.",
 )
 PROPERLY = Text("认真训练", "Properly")
 PROPERLY_MORE = Text(
-    "连网络一起训练，几分钟到几小时，照片多时更准。",
-    "The network is trained as well: minutes to hours, and better where there are many photos.",
+    "连网络一起训练，几分钟到几小时，照片多时更准。库里没有照片的老药材会损失几个百分点。",
+    "The network is trained as well: minutes to hours, and better where there are many photos. Old "
+    "herbs without photos in the library lose some points.",
 )
 PRESET = Text("训练多深", "How deep")
 PRESETS = {
@@ -183,6 +194,7 @@ EPOCHS = Text("轮数", "Epochs")
 EPOCHS_AUTO = Text("自动", "auto")
 MODEL_NAME = Text("新模型的名字", "Name of the new model")
 START = Text("开始", "Start")
+CHECKING_LIBRARY = Text("先检查一遍药材库……", "The library is checked first …")
 STARTED = Text("开始了。", "It has begun.")
 
 # The job
@@ -224,6 +236,11 @@ EPOCH_OF = Text("第 {} 轮", "Epoch {}")
 STOP = Text("停止学习", "Stop learning")
 SURE_STOP = Text("真的停止？", "Really stop?")
 STOPPING = Text("正在停止……", "Stopping …")
+GO_ON = Text("继续", "Go on")
+CANNOT_GO_ON = Text(
+    "这次学习没有留下可以继续的进度。请重新开始。",
+    "That job left nothing to go on from. Start a new one.",
+)
 STEPS = Text("步", "steps")
 LOSS = Text("损失", "Loss")
 ACCURACY = Text("准确率", "Accuracy")
@@ -258,7 +275,10 @@ MEASURED_BY = {
     "test": Text("单独的测试照片", "separate test photos"),
     "val": Text("验证照片", "validation photos"),
     "photos": Text("同样的照片，新老模型各看一遍", "the same photos through both models"),
-    "replay": Text("由存下的特征统计重现", "replayed from stored feature statistics"),
+    "replay": Text(
+        "存下的旧特征（网络已变，结果偏好）",
+        "stored features; the network has changed, so this is too kind",
+    ),
 }
 PER_HERB = Text("每种药材", "Herb by herb")
 HERB = Text("药材", "Herb")
@@ -292,6 +312,11 @@ HERBS_OF = Text("{} 种药材", "{} herbs")
 SHIPPED = Text("随程序提供", "comes with the program")
 PARENT = Text("来自 {}", "from {}")
 RIGHT = Text("准确率 {}", "{} right")
+CARD_BROKEN = Text(
+    "它的说明文件写错了，无法显示。请用别的模型；不再使用的可以删除。",
+    "What its card says cannot be shown. Use another model; this one can be deleted when it is not "
+    "in use.",
+)
 USE_MODEL = Text("使用", "Use")
 DELETE = Text("删除", "Delete")
 SURE_DELETE = Text("真的删除模型？", "Really delete?")

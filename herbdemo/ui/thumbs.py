@@ -16,7 +16,7 @@ SIDE = 96  # CSS pixels; twice that is sent
 
 def thumb(path: Path, *, alt: str = "") -> str:
     """The photo as an <img>; an empty square when it does not open."""
-    source = thumb_url(str(path), _version(path))
+    source = thumb_url(str(path), version(path))
     return (
         f'<img src="{source}" width="{SIDE}" height="{SIDE}" decoding="async" '
         f'alt="{html.escape(alt)}">'
@@ -30,13 +30,13 @@ def thumb_url(path: str, version: int) -> str:
     """The photo as a square JPEG, some 6 KB; "" when it does not open."""
     try:
         return data_url(
-            square(open_photo(path, longest=4 * SIDE).image, 2 * SIDE), "jpeg", quality=72
+            _square(open_photo(path, longest=4 * SIDE).image, 2 * SIDE), "jpeg", quality=72
         )
     except HerbError:
         return ""
 
 
-def square(image: Image.Image, side: int) -> Image.Image:
+def _square(image: Image.Image, side: int) -> Image.Image:
     """The middle of `image` as a square of that side."""
     image = shrunk(image, side * max(image.size) // min(image.size))
     edge = min(image.size)
@@ -44,7 +44,8 @@ def square(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + edge, top + edge)).resize((side, side))
 
 
-def _version(path: Path) -> int:
+def version(path: Path) -> int:
+    """Changes when the photo does; for `thumb_url`, which remembers."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -1,0 +1,52 @@
+"""What the Models tab does beside drawing."""
+
+from pathlib import Path
+
+import pytest
+
+from herbdemo.errors import HerbError
+from herbdemo.ui import desk, models
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """`hub(hint)`: a Hub that refuses the token of the login so; gives the tokens that it saw."""
+    monkeypatch.setattr(desk, "registry", lambda: None)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+    def start(hint):
+        seen = []
+
+        def publish(registry, model, repo, *, token=None):
+            seen.append(token)
+            if token:
+                raise HerbError("不行。", "No.", hint=hint)
+
+        monkeypatch.setattr("herbdemo.hub.publish", publish)
+        return seen
+
+    return start
+
+
+@pytest.mark.parametrize("hint", ["hub-token", "hub-permission"])
+def test_where_the_login_may_not_write_the_environments_token_does(hub, monkeypatch, hint):
+    monkeypatch.setenv("HF_TOKEN", "hf_env")
+    seen = hub(hint)
+    models._publish("mine", "me/herbs", token="hf_login")
+    assert seen == ["hf_login", None]
+
+
+@pytest.mark.parametrize(("hint", "given"), [("hub-permission", ""), ("hub-connection", "hf_env")])
+def test_otherwise_the_refusal_is_said(hub, monkeypatch, hint, given):
+    monkeypatch.setenv("HF_TOKEN", given)
+    seen = hub(hint)
+    with pytest.raises(HerbError, match="No"):
+        models._publish("mine", "me/herbs", token="hf_login")
+    assert seen == ["hf_login"]
+
+
+def test_a_login_on_the_space_asks_for_the_right_to_publish():
+    front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
+    assert "hf_oauth: true\nhf_oauth_scopes:\n  - manage-repos\n" in front
