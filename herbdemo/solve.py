@@ -102,11 +102,11 @@ def base_of(checkpoint: Checkpoint) -> Checkpoint:
     if "base" not in checkpoint.card:
         return checkpoint
     kept = checkpoint.card["base"]
-    rows = len(known["bank"]) - len(known["added"])
+    rows = len(known.get("bank", known["added"])) - len(known["added"])
     statistics = {
         k: v for k, v in known.items() if k not in ("added", "added_prints", "weight", "bias")
     }
-    statistics |= {k: known[k][:rows] for k in ("bank", "bank_labels")}
+    statistics |= {k: known[k][:rows] for k in ("bank", "bank_labels") if k in known}
     card = {k: v for k, v in checkpoint.card.items() if k not in ("base", "added", "proof")}
     return replace(
         checkpoint,
@@ -265,7 +265,8 @@ def _statistics(
     basis = kept["basis"].float().numpy()
     rows = directions(added.pooled, basis)
     kept["bank"] = torch.cat([kept["bank"], torch.from_numpy(rows).half()])
-    kept["bank_labels"] = torch.cat([kept["bank_labels"], torch.from_numpy(labels)])
+    if "bank_labels" in kept:  # models of the first version kept none
+        kept["bank_labels"] = torch.cat([kept["bank_labels"], torch.from_numpy(labels)])
     head = Head.of(replace(base, statistics=kept))
     near = rows @ head.bank.T
     near[:, len(head.bank) - len(rows) :][groups[:, None] == groups] = -1  # itself and its copies

@@ -135,6 +135,17 @@ def test_more_photos_of_a_known_herb_improve_it_without_a_new_row(base, tmp_path
     assert better.card["proof"]["after"]["n_new"] == 0
 
 
+def test_a_model_of_the_first_version_learns_as_well(base, tmp_path):
+    """It kept neither validation features nor the labels of its bank; some kept no bank."""
+    early = {k: v for k, v in base.statistics.items() if k in ("count", "sum", "moment")}
+    for more in ({}, {k: base.statistics[k] for k in ("basis", "bank")}):
+        first = replace(base, statistics={**early, **more})
+        model = extend(first, photos(tmp_path, NEW, range(4)), name="more")
+        assert model.herbs[-1] == NEW
+        assert model.card["proof"]["held_out"] == {"old": "", "new": "leave-one-out"}
+        assert np.array_equal(head(forget(model, NEW, name="back")), head(first))
+
+
 def test_photos_are_learned_once(extended, base, tmp_path):
     again = photos(tmp_path, NEW, range(6))  # the very photos of `extended`
     assert refusal(extend, extended, again, name="twice").hint == "no-new-photo"
