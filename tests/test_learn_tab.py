@@ -160,6 +160,7 @@ class Job:
     started: float = 1000.0
     state: str = "running"
     error: dict | None = None
+    stopping: bool = False
 
 
 STEPS = [
@@ -246,9 +247,7 @@ def test_a_job_that_ended_cannot_be_stopped(state):
 
 
 def test_a_job_that_is_stopping_says_so_and_is_not_asked_again():
-    job = Job()
-    job.stopping = True
-    page = job_html(job, STEPS, memory=0, now=1600.0)
+    page = job_html(Job(stopping=True), STEPS, memory=0, now=1600.0)
     assert "Stopping" in spoken(page, "en")
     assert 'data-act="stop"' not in page
 

@@ -25,6 +25,7 @@ class Job(Protocol):
     started: float
     state: str
     error: dict[str, str] | None
+    stopping: bool
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,8 @@ def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
         facts.append(t.MEMORY.format(f"{memory / 1e9:.1f} GB"))
     items = "".join(f"<li>{fact.html}</li>" for fact in facts)
     unknown = "" if at.share else " unknown"
-    stopping = getattr(job, "stopping", False)
-    phase = t.STOPPING if stopping else t.PHASES[at.phase]
-    stop = "" if stopping else button(t.STOP, "stop", sure=t.SURE_STOP)
+    phase = t.STOPPING if job.stopping else t.PHASES[at.phase]
+    stop = "" if job.stopping else button(t.STOP, "stop", sure=t.SURE_STOP)
     return (
         f'<p class="phase">{phase.html}</p>'
         f'<span class="meter{unknown}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
