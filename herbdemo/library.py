@@ -6,24 +6,22 @@ the file as it was given, so the same photo is kept once. A photo is there whole
 
 import io
 import os
-import tempfile
-import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from herbdemo.atomic import replace_file
 from herbdemo.dataset import KEPT_PHOTO, is_litter
 from herbdemo.errors import HerbError
-from herbdemo.files import disk_errors, home, is_portable, shown, sync_folder, write_synced
+from herbdemo.files import disk_errors, home, is_portable, shown, sync_folder
 from herbdemo.herbs import find
 from herbdemo.photo import open_photo
 
 LONGEST = 1024  # px: more than four times what the networks see, so a larger one may come
 QUALITY = 92  # of the JPEG: higher only adds bytes
 MAX_NAME = 40  # characters of a herb's name; the longest in the catalogue has 8
-STALE_SECONDS = 3600  # no photo takes an hour to write
 
 
 @dataclass(frozen=True)
@@ -109,21 +107,11 @@ class Library:
                 hint="photo-other-herb",
             )
         with disk_errors():
-            self._sweep()
             if known:
                 return self._place(known.path, herb, sha256)
-            self.root.mkdir(parents=True, exist_ok=True)
-            # Written in the library itself: renaming is atomic only on one disk.
-            handle, name = tempfile.mkstemp(prefix=".writing-", dir=self.root)
-            os.close(handle)
-            try:
-                write_synced(Path(name), data)
-                Path(name).chmod(0o644)  # mkstemp's are its maker's alone
-                entry = self._place(Path(name), herb, sha256)
-            finally:
-                Path(name).unlink(missing_ok=True)
-            sync_folder(entry.path.parent)
-        return replace(entry, new=True)
+            entry = Entry(herb, sha256, self.root / herb / f"{sha256}.jpg", new=True)
+            replace_file(entry.path, data)
+        return entry
 
     def adopt(self, other: "Library") -> int:
         """Move the photos of `other`, on the same disk, in here; returns how many were new.
@@ -147,8 +135,8 @@ class Library:
         return {herb: count for herb, count in counts.items() if count}
 
     def photos(self, herb: str) -> list[Entry]:
-        """The photos of `herb`, by any of its names."""
-        return list(_photos(self.root / herb_folder(herb)))
+        """The photos of `herb`: as `herbs` lists it, or by any of its names."""
+        return list(_photos(self._folder(herb)))
 
     def entries(self) -> list[Entry]:
         """All photos, by herb."""
@@ -161,8 +149,13 @@ class Library:
             for entry in doomed:
                 entry.path.unlink(missing_ok=True)
             with suppress(OSError):  # other photos are left in it
-                (self.root / herb_folder(herb)).rmdir()
+                self._folder(herb).rmdir()
         return len(doomed)
+
+    def _folder(self, herb: str) -> Path:
+        """Where its photos lie; a folder that an owner put here by hand keeps its name."""
+        listed = {folder.name: folder for folder in self._folders()}
+        return listed.get(herb) or self.root / herb_folder(herb)
 
     def _folders(self) -> list[Path]:
         if not self.root.is_dir():
@@ -179,13 +172,6 @@ class Library:
         folder.mkdir(parents=True, exist_ok=True)
         os.replace(file, folder / f"{sha256}.jpg")
         return Entry(herb, sha256, folder / f"{sha256}.jpg")
-
-    def _sweep(self) -> None:
-        """Delete what a crash has left half-written."""
-        for file in self.root.glob(".writing-*"):
-            with suppress(FileNotFoundError):  # its writer has finished
-                if time.time() - file.stat().st_mtime > STALE_SECONDS:
-                    file.unlink()
 
 
 def _photos(folder: Path) -> Iterator[Entry]:

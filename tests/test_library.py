@@ -153,6 +153,19 @@ def test_what_is_not_the_librarys_is_not_listed(library, name):
     assert listed(library) == [("党参", SHA256)]
 
 
+def test_a_folder_put_there_by_hand_is_listed_and_read_under_its_name(library):
+    name = library.add(PHOTO, "党参").path.name
+    (library.root / "党参").rename(library.root / "dangshen")
+    assert library.herbs() == {"dangshen": 1}
+    assert [entry.path.name for entry in library.photos("dangshen")] == [name]
+    assert library.photos("党参") == []
+    library.add(encoded(herb_picture("党参", 2)), "党参")
+    assert {herb: len(library.photos(herb)) for herb in library.herbs()} == library.herbs()
+    assert library.remove("dangshen") == 1
+    assert library.herbs() == {"党参": 1}
+    assert library.photos("dangshen") == library.photos("党参")
+
+
 def test_removing_a_photo_and_a_herb(library):
     for seed in range(1, 4):
         library.add(encoded(herb_picture("党参", seed)), "党参")
@@ -170,7 +183,8 @@ def test_removing_a_photo_and_a_herb(library):
 
 def test_what_a_crash_left_is_removed_an_hour_later(library):
     library.add(PHOTO, "党参")
-    old, fresh = library.root / ".writing-old", library.root / ".writing-fresh"
+    folder = library.root / "党参"
+    old, fresh = folder / ".writing-old", folder / ".writing-fresh"
     for file in (old, fresh):
         file.write_bytes(b"half")
     os.utime(old, (time.time() - 4000,) * 2)
