@@ -161,6 +161,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             raise ValueError("temperature")
         if not all(isinstance(limit, int | float) for limit in card["thresholds"].values()):
             raise TypeError("thresholds")
+        json.dumps(card, ensure_ascii=False, allow_nan=False).encode()  # can be written again
         if not are_sound(card):
             raise TypeError("figures")
         _preprocessing(card["preprocessing"])
@@ -207,11 +208,17 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         "thresholds": dict(checkpoint.thresholds),
         "sha256": sha256,
     }
-    text = json.dumps(card, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    text = card_named(card, checkpoint.id)
     with whole_folder(folder) as temporary:
         (temporary / WEIGHTS).write_bytes(data)
-        (temporary / CARD).write_bytes(text.encode())
+        (temporary / CARD).write_bytes(text)
     return replace(checkpoint, card=card, sha256=sha256)
+
+
+def card_named(card: Mapping[str, Any], model_id: str) -> bytes:
+    """The content of card.json for a model called `model_id`; its folder may have been renamed."""
+    named = {**card, "id": model_id}
+    return json.dumps(named, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def _small(name: str, value: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 
-from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
+from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
 from herbdemo.registry import Registry
 
@@ -44,7 +44,7 @@ def publish(
         HerbError: no token, no permission, no connection, or a name that the Hub does not take.
     """
     folder = registry.folder(model_id)
-    card = load_checkpoint(folder).card  # nobody could use a damaged one
+    card = {**load_checkpoint(folder).card, "id": model_id}  # nobody could use a damaged one
     _check_name(repo)
     token = token or os.environ.get("HF_TOKEN")
     if not token:
@@ -58,8 +58,8 @@ def publish(
         )
     disable_progress_bars()
     files = {
-        "README.md": model_card({**card, "id": model_id}, repo).encode(),
-        CARD: folder / CARD,
+        "README.md": model_card(card, repo).encode(),
+        CARD: card_named(card, model_id),
         WEIGHTS: folder / WEIGHTS,
     }
     api = HfApi(token=token)
@@ -115,15 +115,25 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
 
 
 def _accuracy(card: Mapping[str, Any]) -> list[str]:
+    if proof := card.get("proof"):  # its own metrics are of the photos that it learnt from
+        after = proof["after"]
+        measured = [
+            (f"{side} herbs", after.get(f"n_{side}"), after.get(f"{side}_top1"),
+             after.get(f"{side}_interval"), after.get("ece"))
+            for side in ("old", "new")
+        ]  # fmt: skip
+    else:
+        measured = [
+            (part, *(figures.get(name) for name in ("photos", "top1", "top1_interval", "ece")))
+            for part, figures in card.get("metrics", {}).items()
+            if isinstance(figures, dict)
+        ]
     rows = []
-    for part, figures in card.get("metrics", {}).items():
+    for part, n, top1, interval, ece in measured:
         try:
-            low, high = figures["top1_interval"]
-            rows.append(
-                f"| {part} | {figures['photos']} | {figures['top1']:.1%} ({low:.1%} to {high:.1%}) "
-                f"| {figures['ece']:.1%} |"
-            )
-        except (KeyError, TypeError, ValueError):
+            low, high = interval
+            rows.append(f"| {part} | {n} | {top1:.1%} ({low:.1%} to {high:.1%}) | {ece:.1%} |")
+        except (TypeError, ValueError):
             continue  # of photos that no herb of the model is on, or of somebody else's making
     if not rows:
         return []

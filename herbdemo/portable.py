@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from herbdemo.atomic import whole_file, whole_folder
-from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
+from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError, shortage
 from herbdemo.files import disk_errors
 from herbdemo.registry import Registry
@@ -34,13 +34,13 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
         HerbError: there is no such model, it is damaged, or `target` cannot be written.
     """
     folder = registry.folder(model_id)
-    load_checkpoint(folder)  # nobody could import a damaged one
+    card = card_named(load_checkpoint(folder).card, model_id)  # nobody could import a damaged one
     # Level 1 takes out the zeros of pruned weights; no level finds more.
     packing = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1, "strict_timestamps": False}
     try:
         with whole_file(target) as file, zipfile.ZipFile(file, "w", **packing) as archive:
-            for name in (CARD, WEIGHTS):
-                archive.write(folder / name, f"{model_id}/{name}")
+            archive.writestr(f"{model_id}/{CARD}", card)
+            archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
     except OSError as error:
         raise shortage(error) or HerbError(
             "这个 zip 写不进去。请另选一个位置和文件名。",

@@ -273,6 +273,7 @@ CHANGES |= {
             {"val": {"top1": 10**400}},
         ),
         "proof": ("x", 1, [], {}, {"before": {}}),
+        "note": (float("nan"), "\ud800"),
     }.items()
     for value in values
 }

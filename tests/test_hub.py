@@ -158,7 +158,7 @@ def test_a_model_is_published_in_one_commit_and_again_in_another(hub, mine, home
     assert wanted["visibility"] == "private" if "visibility" in wanted else wanted["private"]
     assert set(commit) == {"README.md", CARD, WEIGHTS}
     assert commit[WEIGHTS] == (mine / WEIGHTS).read_bytes()
-    assert commit[CARD] == (mine / CARD).read_bytes()
+    assert json.loads(commit[CARD]) == read_card(mine)
     assert "# mine\n" in commit["README.md"].decode()
 
     assert run(hub.url, "mine", "me/herbs").returncode == 0  # the repository is there already
@@ -245,5 +245,10 @@ def test_the_page_of_a_model_says_what_its_card_says(toy_folder):
     assert card["sha256"] in body
     assert "Only fresh leaves." in body
     assert "不能代替医师" in body  # nothing of its own in this language
+    after = {"n_old": 40, "old_top1": 0.95, "old_interval": [0.85, 0.99], "n_new": 0,
+             "new_top1": None, "new_interval": None, "ece": 0.02}  # fmt: skip
+    body = model_card(card | {"metrics": {"val": {"top1": 1.0}}, "proof": {"after": after}}, "me/x")
+    assert "| old herbs | 40 | 95.0% (85.0% to 99.0%) | 2.0% |" in body
+    assert "| new herbs" not in body
     # What does not fit the front matter stays out of it.
     assert "license" not in model_card(card | {"licence": "x\nevil: yes"}, "me/x").split("---\n")[1]

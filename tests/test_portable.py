@@ -55,6 +55,8 @@ def test_a_model_answers_the_same_on_the_other_computer(registry, elsewhere, tmp
     assert refusal(import_zip, elsewhere, file).hint == "model-exists"
     assert import_zip(elsewhere, file, name="again") == "again"
     assert sorted(leftovers(elsewhere)) == ["again", "mine"]
+    back = export_zip(elsewhere, "again", tmp_path / "back.zip")
+    assert import_zip(registry, back) == "again"  # as it was called there
     assert refusal(import_zip, elsewhere, file, name="../up").hint == "model-name"
 
 
