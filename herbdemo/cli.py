@@ -157,11 +157,12 @@ def check(
     """
     from herbdemo.dataset import scan
     from herbdemo.intake import class_folders, loose_photos
+    from herbdemo.library import Library
     from herbdemo.preflight import check as run
 
     with class_folders(source) as folder, _progress("check") as advance:
         report = run(scan(folder), root=folder, checkpoint=_registry().load(model),
-                     refused=loose_photos(folder), progress=advance)  # fmt: skip
+                     refused=loose_photos(folder), library=Library(), progress=advance)  # fmt: skip
     if json_:
         _print_json(report.to_dict())
     else:

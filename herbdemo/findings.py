@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -19,6 +19,8 @@ MAX_FILES = 50  # listed with a finding; the count goes on
 SMALLEST = 64
 FEWEST = 5  # photos of a herb; with fewer, which ones they are decides more than the method
 IMBALANCE = 10  # times as many photos of one herb as of another
+_SAME = ("exact-copy", "copy-other-herb")  # under its own herb, and under another
+_NEAR = ("near-copy", "near-copy-other-herb")
 SURE = 0.9  # probability from which on another answer of the model is worth a look
 
 # kind, or kind/case -> level, Chinese, English. {photos} is "1 photo" or "7 photos", so no verb may
@@ -40,11 +42,27 @@ _SENTENCES = {
         "“{herb}”有 {n} 张照片与同一药材的另一张完全相同，只用其中一张。",
         "“{herb}”: {photos} the very same as another one of this herb. One of each is used.",
     ),
+    "exact-copy/merged": (
+        NOTE,
+        "“{herb}”有 {n} 张照片重复，相同的只留一张。",
+        "“{herb}”: {photos} given twice. One of each is kept.",
+    ),
+    "exact-copy/library": (
+        WARNING,
+        "照片库的“{herb}”里已有其中 {n} 张照片，不会重复放入。",
+        "“{herb}”: {photos} that the library holds already. They are not added again.",
+    ),
     "copy-other-herb": (
         ERROR,
         "同一张照片既放在“{herb}”又放在“{other}”，共 {n} 张。请确认是哪种药材，删除另一份。",
         "{photos} both in “{herb}” and in “{other}”. "
         "Decide which herb it is and delete the other copy.",
+    ),
+    "copy-other-herb/library": (
+        ERROR,
+        "“{herb}”有 {n} 张照片已在照片库的“{other}”里。请确认是哪种药材，删除错的一份。",
+        "“{herb}”: {photos} that the library holds under “{other}”. "
+        "Decide which herb it is and delete the wrong copy.",
     ),
     "near-copy": (
         WARNING,
@@ -52,11 +70,23 @@ _SENTENCES = {
         "“{herb}”: {photos} nearly the same as another one, such as of one burst or recompressed. "
         "Different photos teach more.",
     ),
+    "near-copy/library": (
+        WARNING,
+        "“{herb}”有 {n} 张照片与照片库里的几乎相同，例如连拍或重新压缩。不同的照片更有用。",
+        "“{herb}”: {photos} nearly the same as one in the library, such as of one burst or "
+        "recompressed. Different photos teach more.",
+    ),
     "near-copy-other-herb": (
         WARNING,
         "“{herb}”与“{other}”有 {n} 张几乎相同的照片。请检查它们是否放对了文件夹。",
         "{photos} nearly the same in “{herb}” and in “{other}”. "
         "Check that they lie in the right folders.",
+    ),
+    "near-copy-other-herb/library": (
+        WARNING,
+        "“{herb}”有 {n} 张照片与照片库“{other}”里的几乎相同。请检查是哪种药材。",
+        "“{herb}”: {photos} nearly the same as photos of “{other}” in the library. "
+        "Check which herb they show.",
     ),
     "held-out": (
         WARNING,
@@ -158,6 +188,15 @@ class Photos:
     answers: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What is known of the photos of a library; all fields are equally long and in one order."""
+
+    herbs: Sequence[str] = ()
+    sha256: Sequence[str] = ()
+    prints: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+
 def unreadable(refused: Iterable[tuple[str, str, HerbError]]) -> Iterator[Finding]:
     """The photos (file, herb, why) that were set aside, by herb and reason."""
     groups = _grouped(((herb, why.zh, why.en), file) for file, herb, why in refused)
@@ -207,6 +246,29 @@ def near_copies(photos: Photos) -> Iterator[Finding]:
             yield _finding("near-copy-other-herb", str(herbs[a]), files, other=str(herbs[b]))
 
 
+def library_copies(photos: Photos, kept: Kept) -> Iterator[Finding]:
+    """Photos that a library holds, the very same or nearly so: under their herb, and another."""
+    herb_of = dict(zip(kept.sha256, kept.herbs, strict=True))
+    herbs, herb_at = np.unique(np.array(kept.herbs, str), return_inverse=True)
+    beside = np.zeros((len(photos.files), len(herbs)), bool)  # whether a photo has a copy in a herb
+    for i, j in near_pairs(photos.prints, kept.prints):
+        beside[i, herb_at[j]] = True
+    found = defaultdict(list)
+    for row, (herb, sha256) in enumerate(zip(photos.herbs, photos.sha256, strict=True)):
+        same = sha256 in herb_of
+        for other in [herb_of[sha256]] if same else map(str, herbs[beside[row]]):
+            kind = _SAME if same else _NEAR
+            found[kind[other != herb], herb, other].append(photos.files[row])
+    for (kind, herb, other), files in found.items():
+        yield _finding(f"{kind}/library", herb, files, other=other)
+
+
+def merged(copies: Mapping[str, int]) -> Iterator[Finding]:
+    """How many photos of each herb were given more than once, and are kept once."""
+    for herb, count in copies.items():
+        yield _finding("exact-copy/merged", herb, n=count)
+
+
 def held_out(photos: Photos, known: np.ndarray) -> Iterator[Finding]:
     """Near-copies of the photos (fingerprints, int64) that the model is tested on."""
     rows = sorted({row for i, _ in near_pairs(photos.prints, known) for row in np.unique(i)})
@@ -233,17 +295,25 @@ def names(given: Mapping[str, str], known: Iterable[str]) -> Iterator[Finding]:
             yield _finding("same-herb-twice", herb, names=listed)
 
 
-def numbers(counts: Mapping[str, int]) -> Iterator[Finding]:
-    """Herbs with few photos, and with many times as many as others."""
+def numbers(
+    counts: Mapping[str, int], library: Mapping[str, int] | None = None
+) -> Iterator[Finding]:
+    """Herbs with few photos, and with many times as many as others.
+
+    Args:
+        counts: photos of the herbs that this is about. library: more photos, also of others.
+    """
+    library = library or {}
+    counts = {herb: count + library.get(herb, 0) for herb, count in counts.items()}
     for herb, count in counts.items():
         if not count:
             yield _finding("few-photos/none", herb)
         elif count < FEWEST:
             yield _finding("few-photos", herb, n=count, fewest=FEWEST)
-    some = {herb: count for herb, count in counts.items() if count}
+    some = {herb: count for herb, count in {**library, **counts}.items() if count}
     if some:
         most, least = max(some, key=some.get), min(some, key=some.get)
-        if some[most] > IMBALANCE * some[least]:
+        if some[most] > IMBALANCE * some[least] and {most, least} & counts.keys():
             yield _finding("imbalance", most, n=some[most], other=least, least=some[least],
                            times=IMBALANCE)  # fmt: skip
 

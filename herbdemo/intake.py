@@ -14,6 +14,7 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -49,6 +50,7 @@ class Batch:
         folder: `folder/<herb>/<sha256>.jpg`, as in the library.
         herbs: photos of each herb.
         names: each name that the owner gave, of a folder or typed, and the herb it was taken for.
+        merged: photos of each herb that were given more than once, and are kept once.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Batch:
     herbs: dict[str, int]
     refused: tuple[Refused, ...]
     names: Mapping[str, str]
+    merged: Mapping[str, int]
 
 
 class _Item(NamedTuple):
@@ -157,7 +160,8 @@ def open_batch(batch_id: str, *, root: Path | None = None) -> Batch:
     refused = [
         Refused(r["file"], HerbError(r["zh"], r["en"], hint=r["hint"])) for r in facts["refused"]
     ]
-    return Batch(batch_id, folder, Library(folder).herbs(), tuple(refused), facts["names"])
+    return Batch(batch_id, folder, Library(folder).herbs(), tuple(refused), facts["names"],
+                 facts.get("merged", {}))  # fmt: skip
 
 
 def waiting(*, root: Path | None = None) -> list[str]:
@@ -250,20 +254,28 @@ def _take(
         write_synced(making / names[item.herb] / f"{sha256}.jpg", data)
         return None
 
-    found = list(refused)
+    found, given = list(refused), Counter()
     try:
         with disk_errors(), ThreadPoolExecutor(THREADS) as pool:
             for herb in names.values():
                 (making / herb).mkdir(exist_ok=True)
-            for done, result in enumerate(pool.map(store, items), start=1):
+            results = zip(items, pool.map(store, items), strict=True)
+            for done, (item, result) in enumerate(results, start=1):
                 found += [result] if result else []
+                given[names[item.herb]] += not result
                 progress(done, len(items))
-            return open_batch(_named(making, names, found), root=root)
+            merged = given - Counter(Library(making).herbs())
+            return open_batch(_named(making, names, found, merged), root=root)
     finally:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _named(making: Path, names: Mapping[str, str], refused: Sequence[Refused]) -> str:
+def _named(
+    making: Path,
+    names: Mapping[str, str],
+    refused: Sequence[Refused],
+    merged: Mapping[str, int],
+) -> str:
     """Give a batch that is complete its facts and its id, by which it is found from now on."""
     facts = {
         "names": dict(names),
@@ -271,6 +283,7 @@ def _named(making: Path, names: Mapping[str, str], refused: Sequence[Refused]) -
             {"file": r.file, "zh": r.error.zh, "en": r.error.en, "hint": r.error.hint}
             for r in refused
         ],
+        "merged": merged,
     }
     write_synced(making / "batch.json", json.dumps(facts, ensure_ascii=False).encode())
     batch_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"

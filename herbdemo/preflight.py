@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from herbdemo.dataset import Sample, fingerprint, is_litter
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import BATCH, DECODED
-from herbdemo.findings import ERROR, NOTE, SURE, WARNING, Finding, Photos
+from herbdemo.findings import ERROR, NOTE, SURE, WARNING, Finding, Kept, Photos
 from herbdemo.herbs import find
 from herbdemo.intake import Batch, Refused
 from herbdemo.library import Library
@@ -56,6 +57,9 @@ def check(
     checkpoint: Checkpoint | None = None,
     refused: Sequence[Refused] = (),
     names: Mapping[str, str] | None = None,
+    library: Library | None = None,
+    originals: Mapping[Path, str] | None = None,
+    merged: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Preflight:
     """Look at photos before a model learns from them.
@@ -66,23 +70,32 @@ def check(
         checkpoint: the model that is to learn; without one, nothing is said about models.
         refused: files that were set aside earlier.
         names: what the owner called each herb -> the herb; by default the folders of `root`.
+        library: the photos to which these are to be added, unless these are its own.
+        originals: sha256 of the files that samples were made from, where they are not as given.
+        merged: photos of each herb that were given twice and are here once.
     """
     started = time.perf_counter()
     names = _folder_names(root) if names is None else names
     known = checkpoint.herbs if checkpoint else ()
-    photos, unreadable = _seen(samples, root, checkpoint, progress)
+    photos, unreadable = _seen(samples, root, checkpoint, originals or {}, progress)
+    kept = _kept(library, root) if library else Kept()
     set_aside = [(r.file, names.get(r.file.split("/")[0], ""), r.error) for r in refused]
     counts = dict.fromkeys(sorted({*names.values(), *(s.herb for s in samples)}), 0)
     counts |= Counter(photos.herbs)
+    there = set(kept.sha256)
+    fresh = dict.fromkeys(counts, 0)
+    fresh |= Counter(h for h, s in zip(photos.herbs, photos.sha256, strict=True) if s not in there)
     held_out = checkpoint.statistics.get("held_out") if checkpoint else None
     found = [
         *findings.unreadable([*set_aside, *unreadable]),
         *findings.too_small(photos),
         *findings.exact_copies(photos),
         *findings.near_copies(photos),
+        *findings.library_copies(photos, kept),
+        *findings.merged(merged or {}),
         *(findings.held_out(photos, held_out.numpy()) if held_out is not None else ()),
         *findings.names(names, known),
-        *findings.numbers(counts),
+        *findings.numbers(fresh, Counter(kept.herbs)),
         *findings.called_otherwise(photos, known),
     ]
     return Preflight(
@@ -100,10 +113,22 @@ def check_batch(
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Preflight:
-    """`check` of photos that wait for their owner's decision, under the names that they had."""
-    samples = [Sample(entry.path, entry.herb) for entry in Library(batch.folder).entries()]
-    return check(samples, root=batch.folder, checkpoint=checkpoint, refused=batch.refused,
-                 names=batch.names, progress=progress)  # fmt: skip
+    """`check` of photos that wait for their owner's decision, under the names that they had.
+
+    They are compared with those of the library that they would go into, too.
+    """
+    entries = Library(batch.folder).entries()
+    return check(
+        [Sample(entry.path, entry.herb) for entry in entries],
+        root=batch.folder,
+        checkpoint=checkpoint,
+        refused=batch.refused,
+        names=batch.names,
+        library=Library(batch.folder.parent.parent / "library"),
+        originals={entry.path: entry.sha256 for entry in entries},
+        merged=batch.merged,
+        progress=progress,
+    )
 
 
 class _Look(NamedTuple):
@@ -117,6 +142,7 @@ def _seen(
     samples: Sequence[Sample],
     root: Path,
     checkpoint: Checkpoint | None,
+    originals: Mapping[Path, str],
     progress: Callable[[int, int], None],
 ) -> tuple[Photos, list[tuple[str, str, HerbError]]]:
     """The photos that open, and (file, herb, why) of those that do not."""
@@ -129,7 +155,8 @@ def _seen(
         except HerbError as error:
             return error
         image = photo.image
-        return _Look(min(photo.size), photo.sha256, fingerprint(image), prepare(image))
+        sha256 = originals.get(sample.path, photo.sha256)
+        return _Look(min(photo.size), sha256, fingerprint(image), prepare(image))
 
     opened: list[tuple[str, str, int, str, int]] = []
     answers: list[str] = []
@@ -150,6 +177,27 @@ def _seen(
     files, herbs, sides, sha256, prints = zip(*opened, strict=True) if opened else [()] * 5
     return Photos(files, herbs, np.array(sides), sha256, np.array(prints, np.int64),
                   answers), unreadable  # fmt: skip
+
+
+def _kept(library: Library, root: Path) -> Kept:
+    """What is known of a library's photos; nothing where `root` is that library."""
+    entries = library.entries() if library.root.resolve() != root.resolve() else []
+    with ThreadPoolExecutor(2) as pool:
+        prints = pool.map(_kept_print, (entry.path for entry in entries))
+        known = [(e, p) for e, p in zip(entries, prints, strict=True) if p is not None]
+    return Kept(
+        [_herb(entry.herb) for entry, _ in known],
+        [entry.sha256 for entry, _ in known],
+        np.array([p for _, p in known], np.int64),
+    )
+
+
+@lru_cache(maxsize=1 << 16)  # a photo of the library never changes; the first look takes 1.5 ms
+def _kept_print(path: Path) -> int | None:
+    try:
+        return fingerprint(open_photo(path, longest=256).image)
+    except HerbError:
+        return None  # removed meanwhile, or a damaged disk
 
 
 def _answers(checkpoint: Checkpoint) -> Callable[[Sequence[_Look]], list[str]]:
@@ -174,5 +222,9 @@ def _answers(checkpoint: Checkpoint) -> Callable[[Sequence[_Look]], list[str]]:
 def _folder_names(root: Path) -> dict[str, str]:
     """The class folders of `root`, also the empty ones, and the herb that each is taken for."""
     folders = sorted(path.name for path in root.iterdir() if path.is_dir())
-    found = {name: find(name) for name in folders if not is_litter(name)}
-    return {name: herb.zh if herb else name for name, herb in found.items()}
+    return {name: _herb(name) for name in folders if not is_litter(name)}
+
+
+def _herb(name: str) -> str:
+    """The herb that a folder of that name is taken for."""
+    return herb.zh if (herb := find(name)) else name

@@ -15,7 +15,8 @@ from toys import HERBS, encoded, herb_picture
 from herbdemo import preflight as module
 from herbdemo.dataset import Sample, fingerprint, scan
 from herbdemo.findings import FEWEST, IMBALANCE, MAX_FILES, SMALLEST, Photos, near_copies, numbers
-from herbdemo.intake import take_files, take_zip
+from herbdemo.intake import accept, take_files, take_zip
+from herbdemo.library import Library
 from herbdemo.photo import open_photo
 from herbdemo.preflight import Preflight, check, check_batch
 
@@ -253,6 +254,50 @@ def test_a_batch_keeps_what_its_owner_called_things(home, tmp_path, toy):
     assert ("unreadable", "党参", ("dangshen/bad.jpg",)) in kinds
     assert ("unreadable", "", ("loose.png",)) in kinds
     assert result.herbs == {"党参": 6}
+
+
+def test_a_batch_is_compared_with_the_library(home):
+    library = Library()
+    for seed in range(4):
+        library.add(photo(seed), "党参")
+    same = photo(0)
+    library.add(encoded(herb_picture("菊花", 90, size=SIZE)), "菊花")
+    recompressed = toys.copies(herb_picture("菊花", 90, size=SIZE))[0]
+    batch = take_files([same, photo(50), photo(50), recompressed], "黨參")
+    found = {(f.level, f.kind): f for f in check_batch(batch).findings}
+    assert set(found) == {
+        ("warning", "too-small"),  # the photos of the zips are
+        ("warning", "exact-copy"),
+        ("warning", "near-copy-other-herb"),
+        ("note", "exact-copy"),
+    }
+    assert "the library holds already" in found["warning", "exact-copy"].en
+    assert found["warning", "near-copy-other-herb"].count == 1
+    assert "“菊花” in the library" in found["warning", "near-copy-other-herb"].en
+    assert "1 photo given twice" in found["note", "exact-copy"].en
+    accept(batch.id)
+
+    result = check_batch(take_files([same], "菊花"))
+    assert not result.ok
+    assert [(f.level, f.kind, f.herb) for f in result.findings if f.level == "error"] == [
+        ("error", "copy-other-herb", "菊花")
+    ]
+    assert "under “党参”" in result.findings[0].en
+
+
+def test_the_library_itself_and_other_folders(home, clean):
+    library = Library()
+    for sample in scan(clean):
+        library.add(sample.path, sample.herb)
+    assert check(scan(library.root), root=library.root, library=library).findings == ()
+    copies = [f for f in found(clean, library=library) if f[1] == "exact-copy"]
+    assert [(f[2], len(f[3])) for f in copies] == [("党参", 6), ("金银花", 6)]
+
+
+def test_numbers_count_the_library_too():
+    assert list(numbers({"a": 1}, {"a": FEWEST - 1})) == []
+    assert [f.kind for f in numbers({"a": 9}, {"b": 9 * IMBALANCE + 1})] == ["imbalance"]
+    assert list(numbers({"a": 9}, {"b": 100, "c": 1})) == []  # neither is this batch's
 
 
 def test_a_batch_without_a_photo(home):
