@@ -1,14 +1,13 @@
 """Where a user's own things are kept, and how files are named and written to last."""
 
 import contextlib
-import errno
 import os
 import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from herbdemo.errors import HerbError
+from herbdemo.errors import HerbError, shortage
 
 # Windows keeps con, nul, com1… for itself, with any ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])\s*(\.|$)", re.IGNORECASE)
@@ -68,13 +67,7 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise HerbError(
-                "磁盘已满，没有保存。请腾出空间，然后再试一次。",
-                "The disk is full, and nothing was saved. Make room on it and try again.",
-                hint="disk-full",
-            ) from error
-        raise HerbError(
+        raise shortage(error) or HerbError(
             "无法写入数据文件夹。请检查它的权限，或换一个 HERBDEMO_HOME，然后再试一次。",
             "The data folder cannot be written to. Check its permissions, "
             "or choose another HERBDEMO_HOME, and try again.",

@@ -15,11 +15,10 @@ from typing import Any
 from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
-from herbdemo.files import home
+from herbdemo.files import home, is_portable
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
-# Windows keeps con, nul, com1… for itself, with any ending.
-_ID = re.compile(r"(?!(con|prn|aux|nul|com\d|lpt\d)(\.|$))[a-z0-9][a-z0-9._-]{0,63}")
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class ModelInfo:
 
 def check_id(model_id: str) -> str:
     """`model_id` if it can name a folder on every system, else a HerbError."""
-    if not _ID.fullmatch(model_id) or model_id.endswith("."):
+    if not _can_name(model_id):
         raise HerbError(
             "模型名只能用小写字母、数字、点、横线和下划线，以字母或数字开头，不以点结尾，"
             "最多 64 个字符，也不能是 con、nul 之类的系统保留名。",
@@ -47,6 +46,10 @@ def check_id(model_id: str) -> str:
             hint="model-name",
         )
     return model_id
+
+
+def _can_name(model_id: str) -> bool:
+    return _ID.fullmatch(model_id) is not None and is_portable(model_id)
 
 
 class Registry:
@@ -171,7 +174,7 @@ class Registry:
         for parent in (self.shipped, self.own / "models"):
             if parent.is_dir():
                 for folder in sorted(parent.iterdir()):
-                    if folder.is_dir() and _ID.fullmatch(folder.name):
+                    if folder.is_dir() and _can_name(folder.name):
                         found.setdefault(folder.name, folder)
         return found
 

@@ -195,6 +195,7 @@ def test_what_a_crash_left_is_removed_an_hour_later(library):
 
 @pytest.mark.parametrize(
     ("number", "hint"), [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"),
+                         (errno.EFBIG, "disk-full"),
                          (errno.EROFS, "disk-unwritable"), (errno.EIO, "disk-unwritable")],
 )  # fmt: skip
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(library, monkeypatch, number, hint):
