@@ -18,7 +18,7 @@ import torch
 
 from herbdemo import findings
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.dataset import Sample, fingerprint, is_litter
+from herbdemo.dataset import Sample, fingerprint, is_litter, photo_id
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import BATCH, DECODED
@@ -58,7 +58,6 @@ def check(
     refused: Sequence[Refused] = (),
     names: Mapping[str, str] | None = None,
     library: Library | None = None,
-    originals: Mapping[Path, str] | None = None,
     merged: Mapping[str, int] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Preflight:
@@ -71,13 +70,12 @@ def check(
         refused: files that were set aside earlier.
         names: what the owner called each herb -> the herb; by default the folders of `root`.
         library: the photos to which these are to be added, unless these are its own.
-        originals: sha256 of the files that samples were made from, where they are not as given.
         merged: photos of each herb that were given twice and are here once.
     """
     started = time.perf_counter()
     names = _folder_names(root) if names is None else names
     known = checkpoint.herbs if checkpoint else ()
-    photos, unreadable = _seen(samples, root, checkpoint, originals or {}, progress)
+    photos, unreadable = _seen(samples, root, checkpoint, progress)
     kept = _kept(library, root) if library else Kept()
     set_aside = [(r.file, names.get(r.file.split("/")[0], ""), r.error) for r in refused]
     counts = dict.fromkeys(sorted({*names.values(), *(s.herb for s in samples)}), 0)
@@ -117,15 +115,13 @@ def check_batch(
 
     They are compared with those of the library that they would go into, too.
     """
-    entries = Library(batch.folder).entries()
     return check(
-        [Sample(entry.path, entry.herb) for entry in entries],
+        [Sample(entry.path, entry.herb) for entry in Library(batch.folder).entries()],
         root=batch.folder,
         checkpoint=checkpoint,
         refused=batch.refused,
         names=batch.names,
         library=Library(batch.folder.parent.parent / "library"),
-        originals={entry.path: entry.sha256 for entry in entries},
         merged=batch.merged,
         progress=progress,
     )
@@ -142,7 +138,6 @@ def _seen(
     samples: Sequence[Sample],
     root: Path,
     checkpoint: Checkpoint | None,
-    originals: Mapping[Path, str],
     progress: Callable[[int, int], None],
 ) -> tuple[Photos, list[tuple[str, str, HerbError]]]:
     """The photos that open, and (file, herb, why) of those that do not."""
@@ -155,8 +150,7 @@ def _seen(
         except HerbError as error:
             return error
         image = photo.image
-        sha256 = originals.get(sample.path, photo.sha256)
-        return _Look(min(photo.size), sha256, fingerprint(image), prepare(image))
+        return _Look(min(photo.size), photo_id(sample.path), fingerprint(image), prepare(image))
 
     opened: list[tuple[str, str, int, str, int]] = []
     answers: list[str] = []
