@@ -206,6 +206,10 @@ class Jobs:
                 env=environment,
                 start_new_session=True,  # Ctrl-C in the server's terminal is not for it
             )
+        with contextlib.suppress(psutil.Error):
+            # Until the system has put its words in place nobody could tell that it is the job.
+            while child.poll() is None and not psutil.Process(child.pid).cmdline():
+                time.sleep(0.01)
         with contextlib.suppress(psutil.Error, OSError):
             if os.name == "posix":
                 psutil.Process(child.pid).nice(10)  # whoever asks for an answer comes first
