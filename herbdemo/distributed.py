@@ -96,6 +96,15 @@ def gather(rows: Tensor) -> Tensor:
     return torch.cat([p[: int(count)].cpu() for p, count in zip(parts, counts, strict=True)])
 
 
+def gather_objects(items: Sequence[Item]) -> list[Item]:
+    """The items of all processes, in order of their ranks."""
+    if world() == 1:
+        return list(items)
+    parts: list[Sequence[Item]] = [()] * world()
+    distributed.all_gather_object(parts, items)
+    return [item for part in parts for item in part]
+
+
 def total(values: Tensor) -> Tensor:
     """The sum of `values` over all processes, on the device of `values`."""
     if world() == 1:

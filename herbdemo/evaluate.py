@@ -123,10 +123,7 @@ def extract_together(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Features:
-    """`extract`, each process its share; every process gets the features of all photos.
-
-    `failures` are those of this process's share.
-    """
+    """`extract`, each process its share; every process gets what all of them found."""
     done_by_all = distributed.world()
     mine = extract(engine, distributed.shard(samples), herbs, preprocessing,
                    progress=lambda done, _: progress(
@@ -136,7 +133,7 @@ def extract_together(
     return Features(
         pooled=distributed.gather(pooled).numpy(),
         labels=distributed.gather(torch.from_numpy(mine.labels)).numpy(),
-        failures=mine.failures,
+        failures=tuple(distributed.gather_objects(mine.failures)),
     )
 
 

@@ -143,6 +143,8 @@ def test_extend_adds_a_herb_in_one_process_or_two_and_it_travels(known_home, tmp
         for seed in seeds:
             picture(STRANGE, seed).save(tmp_path / part / "basil" / f"{seed}.png")
     fill(tmp_path / "test", "党参", range(80, 85))
+    for part in ("new", "test"):  # first in its folder, so in the share of the first of two
+        (tmp_path / part / "basil" / "!.png").write_bytes(b"\x89PNG\r\n\x1a\n no photo")
     new, test = tmp_path / "new", tmp_path / "test"
     result = herbdemo("extend", new, "--name", "more", "--test", test, "--activate", "--json")
     assert result.returncode == 0, result.stderr
