@@ -24,7 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from herbdemo.errors import HerbError, shortage
-from herbdemo.events import Event
+from herbdemo.events import Event, features_told
 
 if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wait
     from herbdemo.registry import Registry
@@ -202,7 +202,7 @@ def extend(
         _say(Event("start", {"photos": len(samples)}), json_)
         before = registry.load(model)
         after = run(before, samples, name=name, test=scan(test) if test else (),
-                    progress=_features_event() if json_ else advance)  # fmt: skip
+                    progress=features_told(_say) if json_ else advance)  # fmt: skip
         _say(Event("finish"), json_)
     if distributed.first():
         saved = save_checkpoint(after, target)
@@ -497,21 +497,6 @@ def _say(event: Event, json_: bool = True) -> None:
     if json_ and distributed.first():
         sys.stderr.write(event.line() + "\n")
         sys.stderr.flush()
-
-
-def _features_event() -> Callable[[int, int], None]:
-    """Says how far the features are, at most once a second."""
-    started = last = time.perf_counter()
-
-    def say(done: int, total: int) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        if now - last >= 1 or done == total:
-            last = now
-            rate = done / (now - started)
-            _say(Event("features", {"done": done, "total": total, "photos_per_second": rate}))
-
-    return say
 
 
 def _print_json(value: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Photos that a new model has not learned from, and what the old and the new one say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,11 +23,18 @@ def held_out(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
     return held, known.get("val_labels", torch.zeros(0, dtype=torch.long)).numpy()
 
 
-def judged(checkpoint: Checkpoint, samples: Sequence[Sample]) -> Judged:
+def judged(
+    checkpoint: Checkpoint,
+    samples: Sequence[Sample],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Judged:
     """What a model says of the photos of its own herbs that open."""
     mine = [sample for sample in samples if sample.herb in checkpoint.herbs]
     engine = TorchEngine(checkpoint.network)
-    found = extract_together(engine, mine, checkpoint.herbs, checkpoint.preprocessing)
+    found = extract_together(
+        engine, mine, checkpoint.herbs, checkpoint.preprocessing, progress=progress
+    )
     failed = {path for path, _ in found.failures}
     opened = [sample for sample in mine if sample.path not in failed]
     return Judged(
@@ -90,6 +97,8 @@ def trained(
     after: Checkpoint,
     val: Sequence[Sample],
     remembered: Features | None,
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Both on the validation photos of a training.
 
@@ -99,7 +108,7 @@ def trained(
             in `val`. The new network would see these photos nearly so, not exactly, so what this
             says is too kind ("replay").
     """
-    photos = judged(after, val)
+    photos = judged(after, val, progress=progress)
     known = model.herbs if model else ()
     old = [i for i, herb in enumerate(photos.truth) if herb in known]
     new = [i for i, herb in enumerate(photos.truth) if herb not in known]

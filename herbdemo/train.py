@@ -18,8 +18,8 @@ Neither that, nor the number of workers and processes, changes what is drawn at 
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from herbdemo.dataset import Sample, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract_together, joined
-from herbdemo.events import Event
+from herbdemo.events import Event, features_told
 from herbdemo.held_out import judged, trained
 from herbdemo.intake import class_folders
 from herbdemo.network import HerbNet, replace_head
@@ -99,11 +99,8 @@ def train(
         memory = remember(start.model, set(present)) if start.model else None
         before = None
         if start.model:
-            with (
-                suppress(StoppedError),
-                _heard(start.model.network, stop),
-            ):  # the loop is told as well
-                before = judged(start.model, val_samples)
+            with suppress(StoppedError):  # the loop is told as well
+                before = judged(start.model, val_samples, progress=lambda *_: _give_up(stop))
         state, history = fit(
             copy.deepcopy(start.network),  # the proof asks the model as it was
             train_samples,
@@ -131,9 +128,10 @@ def train(
                                  progress=_progress(say, stop))  # fmt: skip
                 say(Event("finish"))
                 if not distributed.any_of(stop()):
-                    with suppress(StoppedError), _heard(after.network, stop):
+                    with suppress(StoppedError):
                         report = trained(start.model, before, after, val_samples,
-                                         memory and memory.held_out)  # fmt: skip
+                                         memory and memory.held_out,
+                                         progress=lambda *_: _give_up(stop))  # fmt: skip
                         return replace(after, card={**after.card, "proof": report})
                 # A proof would take longer than stopping may.
                 return replace(after, card={**after.card, "stopped": True})
@@ -331,30 +329,14 @@ class StoppedError(Exception):
 
 
 def _progress(say: Callable[[Event], None], stop: Callable[[], bool]) -> Callable[[int, int], None]:
-    """Reports how many features there are, once a second, and gives up when told to stop."""
-    started = last = time.perf_counter()
+    """Reports how many features there are, and gives up when told to stop."""
+    tell = features_told(say)
 
     def progress(done: int, total: int) -> None:
-        nonlocal last
         _give_up(stop)
-        now = time.perf_counter()
-        if now - last >= 1 or done == total:
-            last = now
-            rate = done / (now - started)
-            say(Event("features", {"done": done, "total": total, "photos_per_second": rate}))
+        tell(done, total)
 
     return progress
-
-
-@contextmanager
-def _heard(network: nn.Module, stop: Callable[[], bool]) -> Iterator[None]:
-    """Meanwhile every batch that enters `network` gives up when told to stop."""
-    entrance = next(network.children())
-    hook = entrance.register_forward_pre_hook(lambda *_: _give_up(stop))
-    try:
-        yield
-    finally:
-        hook.remove()
 
 
 def _give_up(stop: Callable[[], bool]) -> None:

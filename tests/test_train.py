@@ -241,7 +241,7 @@ class Unfinished:
 def unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
     """`train` returns an `Unfinished`: only a ResNet-50 can be finished and proven."""
     monkeypatch.setattr("herbdemo.train.finish", lambda _, **o: Unfinished(o, o["card"], tiny()))
-    monkeypatch.setattr("herbdemo.train.trained", lambda *_: {})
+    monkeypatch.setattr("herbdemo.train.trained", lambda *_, **__: {})
 
 
 def test_a_stopped_training_is_finished_with_few_photos(unfinished, photos, tmp_path, monkeypatch):
