@@ -13,7 +13,7 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract_together, joined, measure
+from herbdemo.evaluate import Features, extract, joined, measure
 from herbdemo.network import network_from_state
 from herbdemo.scores import Head, directions
 
@@ -61,8 +61,8 @@ def finish(
     def after(seen: int) -> Callable[[int, int], None]:
         return lambda done, _: progress(seen + done, total)
 
-    train_features = extract_together(engine, train, herbs, preprocessing, progress=after(0))
-    val_features = extract_together(engine, val, herbs, preprocessing, progress=after(len(train)))
+    train_features = extract(engine, train, herbs, preprocessing, progress=after(0))
+    val_features = extract(engine, val, herbs, preprocessing, progress=after(len(train)))
     prints, _ = fingerprints(held_out, progress=after(total - len(held_out)))
     statistics = feature_statistics(train_features, len(herbs))
     if memory:

@@ -84,8 +84,12 @@ def extract(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Features:
-    """Pooled features of `samples`, one forward pass each; unreadable photos are set aside."""
+    """Pooled features of `samples`, one forward pass each; unreadable photos are set aside.
+
+    Of several processes each does its share, and all get what all of them found.
+    """
     index = {herb: position for position, herb in enumerate(herbs)}
+    share, processes = distributed.shard(samples), distributed.world()
     pooled, labels, failures, done = [], [], [], 0
 
     def load(sample: Sample) -> torch.Tensor | HerbError:
@@ -95,7 +99,7 @@ def extract(
             return error
 
     with ThreadPoolExecutor(2) as pool:
-        for batch in _batched(samples, BATCH):
+        for batch in _batched(share, BATCH):
             tensors = []
             for sample, loaded in zip(batch, pool.map(load, batch), strict=True):
                 if isinstance(loaded, HerbError):
@@ -106,34 +110,12 @@ def extract(
             if tensors:
                 pooled.append(engine.features(torch.stack(tensors)).mean(axis=(2, 3)))
             done += len(batch)
-            progress(done, len(samples))
-    channels = pooled[0].shape[1] if pooled else 0
+            progress(min(done * processes, len(samples)), len(samples))
+    nothing = np.zeros((0, engine.network.fc.in_features), np.float32)
     return Features(
-        pooled=np.concatenate(pooled) if pooled else np.zeros((0, channels), np.float32),
-        labels=np.array(labels, dtype=np.int64),
-        failures=tuple(failures),
-    )
-
-
-def extract_together(
-    engine: TorchEngine,
-    samples: Sequence[Sample],
-    herbs: Sequence[str],
-    preprocessing: Preprocessing,
-    *,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Features:
-    """`extract`, each process its share; every process gets what all of them found."""
-    done_by_all = distributed.world()
-    mine = extract(engine, distributed.shard(samples), herbs, preprocessing,
-                   progress=lambda done, _: progress(
-                       min(done * done_by_all, len(samples)), len(samples)))  # fmt: skip
-    width = engine.network.fc.in_features
-    pooled = torch.from_numpy(mine.pooled.reshape(len(mine.labels), width))
-    return Features(
-        pooled=distributed.gather(pooled).numpy(),
-        labels=distributed.gather(torch.from_numpy(mine.labels)).numpy(),
-        failures=tuple(distributed.gather_objects(mine.failures)),
+        pooled=distributed.gather(torch.from_numpy(np.concatenate([nothing, *pooled]))).numpy(),
+        labels=distributed.gather(torch.tensor(labels, dtype=torch.int64)).numpy(),
+        failures=tuple(distributed.gather_objects(failures)),
     )
 
 

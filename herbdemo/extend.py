@@ -17,7 +17,7 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample, fingerprints, photo_id
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract_together
+from herbdemo.evaluate import extract
 from herbdemo.held_out import kept, photo_name, tested
 from herbdemo.solve import Added, base_of, solved, without_herb
 
@@ -47,7 +47,7 @@ def extend(
     fresh, photos, known = _fresh(samples, Added.of(checkpoint))
     names = sorted({sample.herb for sample in fresh})
     engine = TorchEngine(checkpoint.network)
-    features = extract_together(engine, fresh, names, checkpoint.preprocessing, progress=progress)
+    features = extract(engine, fresh, names, checkpoint.preprocessing, progress=progress)
     failed = {path for path, _ in features.failures}
     opened = [i for i, sample in enumerate(fresh) if sample.path not in failed]
     if not opened:

@@ -10,7 +10,7 @@ import torch
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract_together
+from herbdemo.evaluate import Features, extract
 from herbdemo.proof import Judged, proof
 from herbdemo.scores import Head
 
@@ -32,16 +32,12 @@ def judged(
     """What a model says of the photos of its own herbs that open."""
     mine = [sample for sample in samples if sample.herb in checkpoint.herbs]
     engine = TorchEngine(checkpoint.network)
-    found = extract_together(
-        engine, mine, checkpoint.herbs, checkpoint.preprocessing, progress=progress
-    )
+    found = extract(engine, mine, checkpoint.herbs, checkpoint.preprocessing, progress=progress)
     failed = {path for path, _ in found.failures}
     opened = [sample for sample in mine if sample.path not in failed]
     return Judged(
         checkpoint.herbs,
-        Head.of(checkpoint).probabilities(
-            found.pooled.reshape(len(opened), checkpoint.network.fc.in_features)
-        ),
+        Head.of(checkpoint).probabilities(found.pooled),
         [sample.herb for sample in opened],
         [photo_name(sample) for sample in opened],
     )

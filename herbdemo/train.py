@@ -38,7 +38,7 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract_together, joined
+from herbdemo.evaluate import extract, joined
 from herbdemo.events import Event, features_told
 from herbdemo.held_out import judged, trained
 from herbdemo.intake import class_folders
@@ -189,7 +189,7 @@ def fit(
         replace_head(network, len(herbs))  # of the right size; its weights are loaded below
     elif not keep_head:
         try:
-            features = extract_together(TorchEngine(network), train_samples, herbs, preprocessing,
+            features = extract(TorchEngine(network), train_samples, herbs, preprocessing,
                                         progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
             raise _too_early() from None
@@ -353,7 +353,7 @@ def _validate(
     memory: Memory | None,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, float]:
-    features = extract_together(TorchEngine(network), samples, herbs, preprocessing,
+    features = extract(TorchEngine(network), samples, herbs, preprocessing,
                                 progress=lambda done, total: _give_up(stop))  # fmt: skip
     if memory:
         features = joined(features, memory.held_out)
