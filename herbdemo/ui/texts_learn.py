@@ -75,7 +75,6 @@ BOX_GONE = Text(
 
 # Giving photos
 
-GIVE_TITLE = Text("给照片", "Give photos")
 GIVE_HERB = Text("一种药材的照片", "Photos of one herb")
 GIVE_HERB_MORE = Text(
     "先写药名，再选照片，或用摄像头一张接一张地拍。",
@@ -109,7 +108,6 @@ UPLOAD_FAILED = Text(
 WRONG_KIND = Text("这里要照片，或 zip 压缩包。", "Photos are wanted here, or a zip.")
 NO_PHOTOS_GIVEN = Text("没有收到照片。请再选一次。", "No photo arrived. Choose them again.")
 NEW_HERB = Text("新药材：{}", "A new herb: {}")
-DROP_ANY = Text("松手，就收下", "Let go, and it is taken in")
 
 # The report
 
@@ -137,9 +135,6 @@ ACCEPTED_SOME = Text(
     "{} photos are in the library now; {} were there already and are not kept twice.",
 )
 DISCARDED = Text("这批照片没有留下。", "These photos were discarded.")
-BATCH_GONE = Text(
-    "这批照片已经处理过了。请重新给照片。", "These photos were dealt with already. Give them again."
-)
 
 # The library
 
@@ -149,7 +144,6 @@ LIBRARY_EMPTY = Text(
     "还是空的。给过的照片都会留在这里，越攒越多。",
     "Still empty. Every photo you give stays here, and it keeps growing.",
 )
-LIBRARY_NEW = Text("模型还不认识", "not known to the model yet")
 PHOTOS = Text("{} 张", "{} photos")
 CLOSE_HERB = Text("收起", "Fold away")
 REMOVE_PHOTO = Text("删除这张照片", "Remove this photo")
@@ -247,7 +241,6 @@ ACCURACY = Text("准确率", "Accuracy")
 ON_TRAIN = Text("训练", "training")
 ON_VAL = Text("验证", "validation")
 ON_TEST = Text("测试", "test")
-CURVES_SOON = Text("曲线在第一步之后出现。", "The curves begin after the first step.")
 
 # The proof
 
