@@ -18,6 +18,8 @@ function place() {
   field.setAttribute("aria-expanded", !list.hidden);
   const { left, bottom, width } = field.getBoundingClientRect();
   Object.assign(list.style, { left: `${left}px`, top: `${bottom + 4}px`, minWidth: `${width}px` });
+  const beyond = list.getBoundingClientRect().right - (document.documentElement.clientWidth - 12);
+  if (beyond > 0) list.style.left = `${left - beyond}px`; // a phone is hardly wider than a name
 }
 
 function close() {
