@@ -46,9 +46,10 @@ class Preprocessing:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
-    def tensor(self, image: Image.Image) -> Tensor:
-        """A float tensor (3, size, size) of an RGB image."""
-        small = image.resize((self.size, self.size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    def tensor(self, image: Image.Image, *, size: tuple[int, int] | None = None) -> Tensor:
+        """A float tensor (3, height, width) of an RGB image; `size`, (width, height), if given."""
+        size = size or (self.size, self.size)
+        small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
         pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
         normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
         return torch.from_numpy(normalised.transpose(2, 0, 1).copy())

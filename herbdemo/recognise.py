@@ -129,6 +129,10 @@ class Recogniser:
             answers += self._batch(photos[start : start + BATCH])
         return answers
 
+    def features(self, batch: torch.Tensor) -> np.ndarray:
+        """The feature maps of prepared photos of any size: see `TorchEngine.features`."""
+        return self._engine.features(batch)
+
     def warm_up(self) -> None:
         """Run the network once on nothing, so that the first photo is as quick as the second."""
         size = self.checkpoint.preprocessing.size

@@ -8,7 +8,7 @@ import gradio as gr
 
 from herbdemo.errors import HerbError
 from herbdemo.herbs import herb_named
-from herbdemo.ui import gate, live, model, sandbox, texts, texts_learn
+from herbdemo.ui import gate, live, model, sandbox, specimen, texts, texts_learn, texts_many
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import PhotoInput, example_photos
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
@@ -96,4 +96,8 @@ def set_aside(path: str | None, photo: str, herb: str) -> texts.Text:
     return texts_learn.WAS_SET_ASIDE.format(herb_text(herb_named(entry.herb)))
 
 
-WAYS = (("photo", texts.TAB_PHOTO, one_photo), ("live", texts.TAB_LIVE, live.build))
+WAYS = (
+    ("photo", texts.TAB_PHOTO, one_photo),
+    ("specimen", texts_many.TAB_SPECIMEN, specimen.build),
+    ("live", texts.TAB_LIVE, live.build),
+)

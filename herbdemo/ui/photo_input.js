@@ -1,4 +1,4 @@
-// The browser's side of photo_input.py. Gradio gives: element, trigger, props, upload; camera.js: camera.
+// The browser's side of photo_input.py. Gradio gives: element, trigger, props, upload; sources.js: sources.
 const find = (selector) => element.querySelector(selector);
 const giver = find(".giver"), input = find("input.file"), dialog = find("dialog.camera");
 const { into, takes } = giver.dataset; // what shows the answer; the tab that takes photos of others
@@ -61,55 +61,11 @@ document.addEventListener("herb:goto", ({ detail }) => {
   if (known) give({ ...known, more: detail, async start() { send(this); } });
 });
 
-// Files
-
-input.addEventListener("change", () => {
-  if (input.files[0]) giveFile(input.files[0]);
-  input.value = ""; // the same file may be chosen twice
+const ways = sources({
+  giver, input, dialog,
+  take: ([file]) => giveFile(file),
+  refused: (reason) => tell("refused", { reason }),
 });
-
-// Drag and drop, anywhere on the page
-
-const shown = () => element.offsetParent !== null;
-const carriesFile = (event) => shown() && [...(event.dataTransfer?.types ?? [])].includes("Files");
-let depth = 0;
-document.addEventListener("dragenter", (event) => {
-  if (carriesFile(event) && ++depth) giver.dataset.hover = "";
-});
-document.addEventListener("dragleave", (event) => {
-  if (carriesFile(event) && --depth <= 0) { depth = 0; delete giver.dataset.hover; }
-});
-document.addEventListener("dragover", (event) => { if (carriesFile(event)) event.preventDefault(); });
-document.addEventListener("drop", (event) => {
-  if (!carriesFile(event)) return;
-  event.preventDefault();
-  depth = 0;
-  delete giver.dataset.hover;
-  if (event.dataTransfer.files[0]) giveFile(event.dataTransfer.files[0]);
-});
-
-// Clipboard
-
-document.addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])][0];
-  if (!file || !shown()) return;
-  event.preventDefault();
-  giveFile(file);
-});
-
-async function paste() {
-  try {
-    for (const item of await navigator.clipboard.read()) {
-      const kind = item.types.find((type) => type.startsWith("image/"));
-      if (kind) return giveFile(new File([await item.getType(kind)], "clipboard.png", { type: kind }));
-    }
-  } catch { /* not allowed, or not over https: the sentence names the keys instead */ }
-  tell("refused", { reason: "no-clipboard" });
-}
-
-// Camera
-
-const eye = camera(dialog, { file: input, refused: () => tell("refused", { reason: "no-camera" }) });
 
 // Clicks
 
@@ -119,11 +75,7 @@ element.addEventListener("click", (event) => {
     if (event.target.closest(".drop") && !("filled" in giver.dataset)) input.click();
     return;
   }
-  const { way, camera: shot, example } = button.dataset;
-  if (way === "file") input.click();
-  if (way === "camera") eye.open();
-  if (way === "paste") paste();
-  if (shot === "take") eye.take().then((file) => { if (file) { dialog.close(); giveFile(file); } });
-  if (shot === "close") dialog.close();
+  ways(button.dataset);
+  const { example } = button.dataset;
   if (example) give({ preview: button.querySelector("img").src, example, async start() { send(this); } });
 });

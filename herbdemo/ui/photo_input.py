@@ -7,6 +7,7 @@ or a broken file ends in an error without words. This one hands over the uploade
 
 import html
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -16,10 +17,12 @@ from herbdemo.errors import HerbError
 from herbdemo.photo import open_photo
 from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
+from herbdemo.ui.text import Text
 from herbdemo.ui.thumbs import thumb_url, version
 
 HERE = Path(__file__).parent
 MOST_EXAMPLES = 9
+PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff"  # what a file dialog offers
 
 
 def script(*names: str) -> str:
@@ -37,16 +40,25 @@ class PhotoInput(gr.HTML):
         into: elem_id of what shows the answer; it is told what happens here.
         takes: id of the tab that this one is on, when photos answered on others may be looked at
             there, too: they come as if they were given here, with what `data-goto` carried.
+        invitation: title and sentence that ask for a photo.
+        tips: what else stands there before the first photo: titles and sentences.
     """
 
     data_model = FileData
 
     def __init__(
-        self, examples: dict[str, Path], *, into: str, takes: str = "", **options: object
+        self,
+        examples: dict[str, Path],
+        *,
+        into: str,
+        takes: str = "",
+        invitation: tuple[Text, Text] = (texts.DROP_TITLE, texts.DROP_WAYS),
+        tips: Sequence[tuple[Text, Text]] = texts.TIPS,
+        **options: object,
     ) -> None:
         super().__init__(
-            html_template=_template(examples, into, takes),
-            js_on_load=script("camera.js", "photo_input.js"),
+            html_template=_template(examples, into, takes, invitation, tips),
+            js_on_load=script("camera.js", "sources.js", "photo_input.js"),
             apply_default_css=False,
             **options,
         )
@@ -78,34 +90,51 @@ def example_photos() -> dict[str, Path]:
     return dict(list(found.items())[:MOST_EXAMPLES])
 
 
-def _template(examples: dict[str, Path], into: str, takes: str) -> str:
-    """The markup; it holds no value, so Gradio never draws it again under the visitor's hands."""
+def drop_zone(invitation: tuple[Text, Text], choose: Text, again: Text) -> str:
+    """Where photos are dropped, with the buttons of the other ways.
+
+    Args:
+        invitation: title and sentence. choose: on the first button; again: once there is a photo.
+    """
+    title, more = invitation
     return f"""
-<section class="giver" data-into="{into}" data-takes="{takes}">
-  <input class="file" type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
-    {texts.CHOOSE.attribute("aria-label")}>
   <div class="drop">
     {HERBARIUM}
     <div class="invitation">
-      <h2>{texts.DROP_TITLE.html}</h2>
-      <p>{texts.DROP_WAYS.html}</p>
+      <h2>{title.html}</h2>
+      <p>{more.html}</p>
     </div>
     <div class="ways">
       <button type="button" class="primary" data-way="file">{ICONS["photo"]}
-        <span class="first">{texts.CHOOSE.html}</span>
-        <span class="again">{texts.ANOTHER.html}</span></button>
+        <span class="first">{choose.html}</span>
+        <span class="again">{again.html}</span></button>
       <button type="button" data-way="camera">{ICONS["camera"]}{texts.CAMERA.html}</button>
       <button type="button" data-way="paste">{ICONS["paste"]}{texts.PASTE.html}</button>
     </div>
   </div>
-  {_examples(examples)}
-  {_tips()}
   <dialog class="camera" {texts.CAMERA.attribute("aria-label")}>
     <video autoplay playsinline muted></video>
     <div class="ways"><button type="button" data-camera="close">{texts.CLOSE.html}</button>
       <button type="button" class="primary" data-camera="take">{texts.SHUTTER.html}</button></div>
   </dialog>
-  <div class="hover" aria-hidden="true"><p>{texts.DROP_NOW.html}</p></div>
+  <div class="hover" aria-hidden="true"><p>{texts.DROP_NOW.html}</p></div>"""
+
+
+def _template(
+    examples: dict[str, Path],
+    into: str,
+    takes: str,
+    invitation: tuple[Text, Text],
+    tips: Sequence[tuple[Text, Text]],
+) -> str:
+    """The markup; it holds no value, so Gradio never draws it again under the visitor's hands."""
+    return f"""
+<section class="giver" data-into="{into}" data-takes="{takes}">
+  <input class="file" type="file" accept="{PICTURES}" tabindex="-1"
+    {texts.CHOOSE.attribute("aria-label")}>
+  {drop_zone(invitation, texts.CHOOSE, texts.ANOTHER)}
+  {_examples(examples)}
+  {_tips(tips)}
 </section>"""
 
 
@@ -121,8 +150,6 @@ def _examples(examples: dict[str, Path]) -> str:
     return f'<div class="examples"><p>{texts.EXAMPLES.html}</p><div>{thumbs}</div></div>'
 
 
-def _tips() -> str:
-    items = "".join(
-        f"<li><h3>{title.html}</h3><p>{more.html}</p></li>" for title, more in texts.TIPS
-    )
+def _tips(tips: Sequence[tuple[Text, Text]]) -> str:
+    items = "".join(f"<li><h3>{title.html}</h3><p>{more.html}</p></li>" for title, more in tips)
     return f'<ol class="tips">{items}</ol>'
