@@ -1,8 +1,9 @@
 """The model behind the page: how it is started, and how many requests may use it at once."""
 
+import contextlib
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from herbdemo.errors import HerbError
 from herbdemo.photo import open_photo
@@ -10,7 +11,6 @@ from herbdemo.photo import open_photo
 if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
 
-T = TypeVar("T")
 AT_ONCE = 2  # photos in the network at a time; more would only make all of them slower
 QUEUE = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}  # of every event that uses it
 _gate = threading.BoundedSemaphore(AT_ONCE)
@@ -21,6 +21,13 @@ def recogniser() -> "Recogniser":
     from herbdemo.recognise import current  # importing torch takes seconds; the page does not wait
 
     return current()
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """A turn at the network, for work that is not one photo; it should be given back soon."""
+    with _gate:
+        yield
 
 
 def wake() -> None:
@@ -35,15 +42,13 @@ def _load() -> None:
         return  # the first photo will say the same, to someone who reads it
 
 
-def use(
-    job: Callable[["Recogniser"], T],
-    *,
-    by: "Recogniser | None" = None,
-    patience: float | None = None,
-) -> T | None:
-    """What `job` makes of the model, when its turn has come.
+def recognise(
+    photo: str | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
+) -> "Answer | None":
+    """The answer for an uploaded file or the bytes of one.
 
     Args:
+        photo: path or content.
         by: another model than the active one, such as a visitor's own.
         patience: seconds to wait for a turn; None waits as long as it takes.
 
@@ -51,26 +56,12 @@ def use(
         None when no turn came within `patience`.
 
     Raises:
-        HerbError: the model cannot be used.
-    """
-    if not _gate.acquire(timeout=-1 if patience is None else patience):
-        return None
-    try:
-        return job(by or recogniser())
-    finally:
-        _gate.release()
-
-
-def recognise(
-    photo: str | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
-) -> "Answer | None":
-    """The answer for an uploaded file or the bytes of one; the options are those of `use`.
-
-    Args:
-        photo: path or content.
-
-    Raises:
         HerbError: the photo or the model cannot be used.
     """
     opened = open_photo(photo)
-    return use(lambda it: it.recognise([opened])[0], patience=patience, by=by)
+    if not _gate.acquire(timeout=-1 if patience is None else patience):
+        return None
+    try:
+        return (by or recogniser()).recognise([opened])[0]
+    finally:
+        _gate.release()

@@ -88,7 +88,7 @@ def look_at(paths: list[str], who: Visitor) -> tuple[str, str]:
             failed[index] = error
     if not opened:
         return _failures(failed), ""
-    specimen = model.use(lambda it: _specimen(it, list(opened.values())), by=_box(who))
+    specimen = _specimen(list(opened.values()), who)
     return (
         specimen_html(specimen, tuple(opened)) + _failures(failed),
         answer_html(specimen.answers[specimen.decisive]),
@@ -104,7 +104,7 @@ def one_photo(paths: list[str], index: str, who: Visitor) -> str:
     if not index.isdecimal() or int(index) >= len(paths):
         raise HerbError(*texts.NO_UPLOAD, hint="no-upload")
     try:
-        answer = model.recognise(paths[int(index)], by=_box(who))
+        answer = model.recognise(paths[int(index)], by=sandbox.recogniser(who.session))
     except HerbError as error:
         return error_html(error)
     return answer_html(answer)
@@ -202,14 +202,12 @@ def _failures(failed: dict[int, HerbError]) -> str:
     return f'<div class="left-out" role="alert" data-id="{secrets.token_hex(4)}">{lines}</div>'
 
 
-def _specimen(recogniser: object, photos: list[Photo]) -> "Specimen":
+def _specimen(photos: list[Photo], who: Visitor) -> "Specimen":
     from herbdemo import specimen  # importing torch takes seconds; the page does not wait
 
-    return specimen.look(recogniser, photos)
-
-
-def _box(who: Visitor) -> object:
-    return sandbox.recogniser(who.session)
+    recogniser = sandbox.recogniser(who.session) or model.recogniser()
+    with model.turn():
+        return specimen.look(recogniser, photos)
 
 
 def _template(into: str) -> str:
