@@ -14,7 +14,7 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css")
+STYLES = ("page.css", "learn.css", "herbs.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
