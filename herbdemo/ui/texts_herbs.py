@@ -21,6 +21,9 @@ NONE_FOUND = Text(
     "没有找到。换一种写法试试，比如拼音首字母；或看全部药材。",
     "None found. Try another of its names, such as pinyin initials, or look among all herbs.",
 )
+NO_SUCH_HERB = Text(
+    "没有这种药材。请在“药材”页里找找。", "There is no such herb. Look for it on the Herbs tab."
+)
 MORE = Text("再看 {} 种", "{} more")
 NOT_IN_MODEL = Text("本模型不认识", "Unknown to this model")
 NOT_MEASURED = Text("未单独测过", "Not measured by itself")
