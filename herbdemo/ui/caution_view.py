@@ -86,8 +86,8 @@ def _item(kind: str, said: Text, herbs: Sequence[Herb], duel: str = "") -> str:
     said = Text(said.zh, said.en[:1].upper() + said.en[1:])  # it may begin with a herb's name
     leads = "".join(about_button(herb, herb_text(herb), kind="lead") for herb in herbs)
     return (
-        f'<li class="caution {kind}">{_SIGN}<div><p>{said.html}</p>'
-        f'<div class="leads">{duel}{leads}</div></div></li>'
+        f'<li class="caution {kind}">{_SIGN}<div><p>{said.html}</p> '
+        f'<span class="leads">{leads}</span>{duel}</div></li>'
     )
 
 

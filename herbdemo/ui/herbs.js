@@ -46,10 +46,15 @@ element.addEventListener("click", (event) => {
 new IntersectionObserver(([seen]) => { if (seen.isIntersecting) look(); }, { rootMargin: "100000px" })
   .observe(element);
 
-// A page takes the list's place; going back finds the list where it was left.
+// A page takes the list's place and has an address; going back finds the list where it was left.
+const address = (hash) => history.replaceState(null, "", hash || location.pathname + location.search);
 document.addEventListener("herb:goto", ({ detail }) => {
-  if (detail.goto === "herbs" && element.offsetParent) place = scrollY;
+  if (detail.goto !== "herbs") return;
+  if (element.offsetParent) place = scrollY;
+  address(`#herb=${encodeURIComponent(detail.herb)}`);
 });
-document.querySelector("#pages")?.addEventListener("click", (event) => {
-  if (event.target.closest("#herb-page [data-dismiss]")) setTimeout(() => scrollTo({ top: place }));
-});
+document.querySelector("#pages").addEventListener("click", (event) => {
+  if (!event.target.closest("#herb-page [data-dismiss]")) return;
+  address("");
+  setTimeout(() => scrollTo({ top: place }));
+}, true); // before the page is gone, and the button with it

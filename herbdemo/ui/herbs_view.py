@@ -73,9 +73,10 @@ def page_html(
         f'data-id="{secrets.token_hex(4)}"><button type="button" class="quiet back" data-dismiss>'
         f'← {t.BACK.html}</button><header class="title"><h2 class="han" lang="zh-CN">'
         f'{html.escape(herb.zh)}</h2><p class="pinyin" lang="zh-Latn">{html.escape(herb.pinyin)}'
-        f"</p>{poison_badge(herb)}{_standing(known)}</header>"
-        f'<div class="sheets">{_names(herb)}{_poison(herb)}{_twins(herb, model)}'
-        f"{_accuracy(known)}{library}</div></article>"
+        f'</p><p class="english" lang="en">{html.escape(herb.en)}</p>{poison_badge(herb)}'
+        f"{_standing(known)}</header>"
+        f'<div class="sheets">{_names(herb)}<div class="sheets">{_poison(herb)}'
+        f"{_twins(herb, model)}</div>{_accuracy(known)}{library}</div></article>"
     )
 
 
@@ -121,7 +122,7 @@ def _names(herb: Herb) -> str:
         (t.STATE, state.html if state else ""),
     ]
     items = "".join(f"<dt>{name.html}</dt><dd>{value}</dd>" for name, value in rows if value)
-    return _sheet(t.NAMES, f"<dl>{items}</dl>", "names-sheet")
+    return _sheet(t.NAMES, f"<dl>{items}</dl>")
 
 
 def _said(name: str, language: str) -> str:
@@ -142,7 +143,7 @@ def _twins(herb: Herb, model: Collection[str]) -> str:
     if not herb.confused_with:
         return _sheet(t.TWINS_TITLE, f"<p>{t.NO_TWINS.html}</p>")
     notes = {zh: "" if zh in model else t.NOT_IN_MODEL.html for zh in herb.confused_with}
-    return _sheet(t.TWINS_TITLE, _links(notes), "twins-sheet")
+    return _sheet(t.TWINS_TITLE, _links(notes))
 
 
 def _accuracy(known: "Dossier") -> str:

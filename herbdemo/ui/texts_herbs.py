@@ -7,16 +7,13 @@ TAB_HERBS = Text("药材", "Herbs")
 # Finding a herb
 
 SEARCH = Text("找药材", "Find a herb")
-SEARCH_HOW = Text(
-    "金银花、金銀花、jyh、jin yin hua、Lonicera、honeysuckle…",
-    "honeysuckle, Lonicera, jin yin hua, jyh, 金银花 …",
-)
+SEARCH_HOW = Text("金银花、jyh、Lonicera…", "honeysuckle, jyh, Lonicera …")
 SCOPE = Text("从哪里找", "Where to look")
 IN_MODEL = Text("本模型认识的", "In this model")
 IN_CATALOGUE = Text("全部药材", "All herbs")
 ONLY_TOXIC = Text("有毒", "Poisonous")
 ONLY_TWINS = Text("有易混品", "With look-alikes")
-FOUND = Text("{} 种", "{} herbs")
+FOUND = Text("{} 种", "{} found")
 NONE_FOUND = Text(
     "没有找到。换一种写法试试，比如拼音首字母；或看全部药材。",
     "None found. Try another of its names, such as pinyin initials, or look among all herbs.",
@@ -31,7 +28,7 @@ NOT_MEASURED = Text("未单独测过", "Not measured by itself")
 # The page of a herb
 
 BACK = Text("返回列表", "Back to the list")
-NAMES = Text("名称", "Names")
+NAMES = Text("名称与部位", "Names and part")
 SIMPLIFIED = Text("简体", "Simplified")
 TRADITIONAL = Text("繁体", "Traditional")
 PINYIN = Text("拼音", "Pinyin")
@@ -99,20 +96,20 @@ CLOSER = Text("细看", "Look closer")
 CAUTIONS = Text("请当心", "Be careful")
 POISON_FIRST = Text(
     "{}列为“{}”。须遵医嘱，切勿自行服用。",
-    "{} is listed as “{}”. Never take it unless a physician directs it.",
+    "{} is listed as {}. Never take it unless a physician directs it.",
 )
 POISON_POSSIBLE = Text(
     "也可能是{}（{}），它列为“{}”。没有分清之前切勿服用。",
-    "It may also be {} ({}), which is listed as “{}”. Take nothing before that is settled.",
+    "It may also be {} ({}), which is listed as {}. Take nothing before that is settled.",
 )
 TWIN_POISON_UNSEEN = Text(
     "{0}容易与{1}相混，后者列为“{2}”，而本模型从未见过它，分不出来。",
-    "{0} is easily confused with {1}, which is listed as “{2}”. This model has never seen {1} and "
+    "{0} is easily confused with {1}, which is listed as {2}. This model has never seen {1} and "
     "cannot tell.",
 )
 TWIN_POISON_KNOWN = Text(
     "{0}容易与{1}相混，后者列为“{2}”。本模型两者都认识，觉得这张不像{1}；仍请核对。",
-    "{0} is easily confused with {1}, which is listed as “{2}”. The model knows both and finds "
+    "{0} is easily confused with {1}, which is listed as {2}. The model knows both and finds "
     "this photo unlike {1}; check all the same.",
 )
 TWINS = Text(
