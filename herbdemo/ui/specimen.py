@@ -1,6 +1,6 @@
 """One herb, several photos: a fused answer, what each photo says by itself, and which decided."""
 
-import html
+import dataclasses
 import secrets
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,13 @@ from herbdemo.heatmap import shrunk
 from herbdemo.photo import Photo, open_photo
 from herbdemo.ui import model, sandbox, texts
 from herbdemo.ui import texts_many as t
+from herbdemo.ui.candidates import herb_text, percent
+from herbdemo.ui.caution_view import cautions_html
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import PICTURES, drop_zone, script
 from herbdemo.ui.pictures import data_url, map_size, map_url
 from herbdemo.ui.pieces import Change, Piece, wire
-from herbdemo.ui.result import answer_html, error_html, herb_text, names_html, percent
+from herbdemo.ui.result import answer_html, error_html, names_html
 from herbdemo.ui.result_view import ResultView
 from herbdemo.ui.text import Text
 
@@ -124,11 +126,18 @@ def specimen_html(specimen: "Specimen", numbers: tuple[int, ...]) -> str:
         f'<article class="specimen result" data-verdict="{specimen.verdict}" '
         f'data-id="{secrets.token_hex(4)}">'
         f'<section class="fused"><p class="kicker">{t.TOGETHER.html}</p>'
-        f"{warning}{names_html(specimen.candidates, specimen.verdict)}{hint}"
+        f"{warning}{cautions_html(_fused(specimen), (CARD_SIDE, CARD_SIDE))}"
+        f"{names_html(specimen.candidates, specimen.verdict)}{hint}"
         f'<p class="advice">{texts.NOT_ADVICE.html}</p></section>'
         f'<section class="each"><h3>{t.EACH.html}</h3><p>{t.EACH_MORE.html}</p>'
         f'{_switch(specimen)}<div class="takes">{cards}</div></section></article>'
     )
+
+
+def _fused(specimen: "Specimen") -> "Answer":
+    """The fused answer as if it were that of the photo that decided it."""
+    one = specimen.answers[specimen.decisive]
+    return dataclasses.replace(one, candidates=specimen.candidates, verdict=specimen.verdict)
 
 
 def _switch(specimen: "Specimen") -> str:
@@ -153,10 +162,9 @@ def _card(specimen: "Specimen", at: int, number: int) -> str:
         if decisive
         else ""
     )
-    influence = ""
-    if len(specimen.answers) > 1:
-        points = t.POINTS.format(f"{specimen.influence[at] * 100:+.1f}")
-        influence = f'<span class="influence">{t.RAISES.format(points).html}</span>'
+    points = f"{specimen.influence[at] * 100:+.1f}".replace("-", "−")
+    tells = len(specimen.answers) > 1 and points[1:] != "0.0"
+    influence = f'<span class="influence">{t.RAISES.format(points).html}</span>' if tells else ""
     return (
         f'<figure class="take{" decisive" * decisive}">'
         f'<button type="button" data-act="show" data-index="{number}" '
@@ -189,8 +197,7 @@ def _alone(answer: "Answer") -> Text:
     if answer.verdict == "unknown":
         return t.BY_ITSELF_UNKNOWN
     best = answer.candidates[0]
-    odds = html.unescape(percent(best.probability))
-    return t.BY_ITSELF.format(herb_text(best.herb), odds)
+    return t.BY_ITSELF.format(herb_text(best.herb), percent(best.probability))
 
 
 def _failures(failed: dict[int, HerbError]) -> str:

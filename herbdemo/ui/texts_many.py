@@ -43,11 +43,9 @@ DECISIVE_MORE = Text(
 )
 BY_ITSELF = Text("单看：{} {}", "By itself: {} {}")
 BY_ITSELF_UNKNOWN = Text("单看：不认识", "By itself: unknown")
-RAISES = Text("使首选的概率 {}", "Changes the best herb’s odds by {}")
-POINTS = Text("{} 个百分点", "{} points")
+RAISES = Text("使首选的概率 {} 个百分点", "Moves the best herb’s odds by {} points")
 NO_EVIDENCE = Text("这张里没有它的依据", "No evidence for it here")
 SEE_PHOTO = Text("细看照片 {}", "Look closely at photo {}")
-ONE_BY_ONE = Text("照片 {} 单独的答案", "The answer to photo {} alone")
 
 # Several herbs in one photo
 
