@@ -8,7 +8,17 @@ import gradio as gr
 
 from herbdemo.errors import HerbError
 from herbdemo.herbs import herb_named
-from herbdemo.ui import gate, live, model, sandbox, specimen, texts, texts_learn, texts_many
+from herbdemo.ui import (
+    gate,
+    live,
+    model,
+    sandbox,
+    specimen,
+    texts,
+    texts_learn,
+    texts_many,
+    tray,
+)
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import PhotoInput, example_photos
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
@@ -99,5 +109,6 @@ def set_aside(path: str | None, photo: str, herb: str) -> texts.Text:
 WAYS = (
     ("photo", texts.TAB_PHOTO, one_photo),
     ("specimen", texts_many.TAB_SPECIMEN, specimen.build),
+    ("tray", texts_many.TAB_TRAY, tray.build),
     ("live", texts.TAB_LIVE, live.build),
 )

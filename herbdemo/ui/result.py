@@ -55,10 +55,10 @@ def error_html(error: HerbError | Text, title: Text = texts.FAILED_TITLE) -> str
     )
 
 
-def names_html(candidates: Iterable["Candidate"], verdict: str) -> str:
-    """The verdict and the names alone, without pictures, for the live camera."""
+def names_html(candidates: Iterable["Candidate"], verdict: str, *, between: str = "") -> str:
+    """The verdict and the names alone, without pictures, and what is said `between` them."""
     candidates = tuple(candidates)
-    return _seal_and_words(candidates, verdict) + plain_candidates_html(candidates)
+    return _seal_and_words(candidates, verdict) + between + plain_candidates_html(candidates)
 
 
 # The photo and its heatmap

@@ -93,7 +93,7 @@ def look_at(paths: list[str], who: Visitor) -> tuple[str, str]:
     specimen = _specimen(list(opened.values()), who)
     return (
         specimen_html(specimen, tuple(opened)) + _failures(failed),
-        answer_html(specimen.answers[specimen.decisive]),
+        answer_html(specimen.answers[specimen.decisive], closer=True),
     )
 
 
@@ -109,7 +109,7 @@ def one_photo(paths: list[str], index: str, who: Visitor) -> str:
         answer = model.recognise(paths[int(index)], by=sandbox.recogniser(who.session))
     except HerbError as error:
         return error_html(error)
-    return answer_html(answer)
+    return answer_html(answer, closer=True)
 
 
 def specimen_html(specimen: "Specimen", numbers: tuple[int, ...]) -> str:
@@ -120,14 +120,14 @@ def specimen_html(specimen: "Specimen", numbers: tuple[int, ...]) -> str:
     """
     several = len(specimen.answers) > 1
     warning = f'<p class="warning" role="alert">{t.DISAGREE.html}</p>' if specimen.disagree else ""
+    cautions = cautions_html(_fused(specimen), (CARD_SIDE, CARD_SIDE))
     hint = "" if several else f'<p class="hint">{t.ONE_PHOTO.html}</p>'
     cards = "".join(_card(specimen, at, number) for at, number in enumerate(numbers))
     return (
         f'<article class="specimen result" data-verdict="{specimen.verdict}" '
         f'data-id="{secrets.token_hex(4)}">'
         f'<section class="fused"><p class="kicker">{t.TOGETHER.html}</p>'
-        f"{warning}{cautions_html(_fused(specimen), (CARD_SIDE, CARD_SIDE))}"
-        f"{names_html(specimen.candidates, specimen.verdict)}{hint}"
+        f"{names_html(specimen.candidates, specimen.verdict, between=warning + cautions)}{hint}"
         f'<p class="advice">{texts.NOT_ADVICE.html}</p></section>'
         f'<section class="each"><h3>{t.EACH.html}</h3><p>{t.EACH_MORE.html}</p>'
         f'{_switch(specimen)}<div class="takes">{cards}</div></section></article>'

@@ -43,7 +43,7 @@ DECISIVE_MORE = Text(
 )
 BY_ITSELF = Text("单看：{} {}", "By itself: {} {}")
 BY_ITSELF_UNKNOWN = Text("单看：不认识", "By itself: unknown")
-RAISES = Text("使首选的概率 {} 个百分点", "Moves the best herb’s odds by {} points")
+RAISES = Text("使首选的概率 {} 个百分点", "Moves the odds of the best herb by {} points")
 NO_EVIDENCE = Text("这张里没有它的依据", "No evidence for it here")
 SEE_PHOTO = Text("细看照片 {}", "Look closely at photo {}")
 
@@ -59,8 +59,8 @@ TRAY_WAYS = Text(
 FOUND = Text("找到 {} 味药", "{} herbs found")
 FOUND_ONE = Text("只找到 1 味药", "1 herb found")
 FOUND_MORE = Text(
-    "把指针移到一行上，或点它，照片里就只亮出这一味。",
-    "Point at a row, or tap it, to light up that herb alone.",
+    "点一行，照片里就只亮出这一味；再点一次，全部亮出。",
+    "Tap a row to light up that herb alone; tap it again to see all.",
 )
 FOUND_ONE_MORE = Text(
     "整张照片大概就是这一味。要看五个候选和热图，请用“照片”一页。",
@@ -72,7 +72,7 @@ NOTHING = Text(
     "No part of the photo looks like a herb that this model knows. Go closer, photograph from "
     "above, and let each herb fill at least a twentieth of the photo.",
 )
-HERB = Text("药材", "Herb")
+HERB = Text("药名", "Herb")
 SHARE = Text("占照片", "Of the photo")
 PROBABILITY = Text("概率", "Probability")
 REST = Text("其余：背景，或认不出的", "The rest: background, or not recognised")
