@@ -4,15 +4,14 @@ from herbdemo.ui.text import Text
 
 # One herb, several photos
 
-TAB_SPECIMEN = Text("一味多照", "One herb, several photos")
+TAB_SPECIMEN = Text("一味多照", "Several photos")
 SPECIMEN_TITLE = Text("同一味药，多拍几张", "Several photos of one herb")
 SPECIMEN_WAYS = Text(
     "整株、切面、叶、花各一张，最多五张。合起来看，比单看一张准得多。",
     "Whole, cut, leaf, flower: up to five photos. Together they tell far more than one.",
 )
-CHOOSE_SEVERAL = Text("选择照片", "Choose photos")
+CHOOSE_SEVERAL = Text("选几张照片", "Choose several photos")
 ADD = Text("再加一张", "Add photos")
-CLEAR = Text("重新开始", "Start over")
 PHOTO_NUMBER = Text("照片 {}", "Photo {}")
 REMOVE = Text("移除照片 {}", "Remove photo {}")
 TOO_MANY = Text(
@@ -49,7 +48,7 @@ SEE_PHOTO = Text("细看照片 {}", "Look closely at photo {}")
 
 # Several herbs in one photo
 
-TAB_TRAY = Text("一盘多味", "Several herbs in one photo")
+TAB_TRAY = Text("一盘多味", "Several herbs")
 TRAY_TITLE = Text("把几味药摊开，拍一张", "Lay several herbs out, take one photo")
 TRAY_WAYS = Text(
     "一盘药、一张方子抓好的药都行。从正上方拍，各味之间留一点空。",
@@ -77,7 +76,6 @@ SHARE = Text("占照片", "Of the photo")
 PROBABILITY = Text("概率", "Probability")
 REST = Text("其余：背景，或认不出的", "The rest: background, or not recognised")
 PLACES = Text("{} 处", "in {} places")
-PICTURE = Text("照片和其中的药材", "The photo and the herbs in it")
 POISONOUS = Text(
     "其中有毒性药材：{}。须遵医嘱使用。",
     "Poisonous herbs among them: {}. Only to be used as a physician directs.",

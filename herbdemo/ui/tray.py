@@ -33,7 +33,9 @@ COLOURS = (
 )  # fmt: skip
 INSIDE = 0.32  # opacity of a region; its outline has 1
 OUTLINE = 3  # pixels
-BADGE = 17  # radius in pixels of the number on a region
+BADGE = 0.024  # radius of the number on a region, of the photo's longest side
+
+MOSTLY = 0.5  # share of the photo from which on it is one of that herb
 
 Picture = tuple[Image.Image, list[tuple[np.ndarray, str]]]
 
@@ -107,9 +109,8 @@ def picture_of(tray: "Tray") -> Picture:
 def found_html(tray: "Tray") -> str:
     """The herbs as a table, each row with the number and the colour that it has in the photo."""
     herbs = tray.herbs
-    single = len(herbs) == 1
-    title = t.FOUND_ONE if single else t.FOUND.format(len(herbs))
-    more = t.FOUND_ONE_MORE if single else t.FOUND_MORE
+    title = t.FOUND.format(len(herbs)) if len(herbs) > 1 else t.FOUND_ONE
+    more = t.FOUND_ONE_MORE if len(herbs) == 1 and herbs[0].share > MOSTLY else t.FOUND_MORE
     poisons = [one.herb for one in herbs if one.herb.toxic]
     warning = (
         f'<p class="warning" role="alert">{t.POISONOUS.format(herbs_text(poisons)).html}</p>'
@@ -165,10 +166,10 @@ def _badge(image: Image.Image, mask: np.ndarray, at: int) -> None:
     """Draw the herb's number where the region is widest."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), depth.shape)
-    draw = ImageDraw.Draw(image)
-    box = (x - BADGE, y - BADGE, x + BADGE, y + BADGE)
+    draw, radius = ImageDraw.Draw(image), max(6.0, BADGE * max(image.size))
+    box = (x - radius, y - radius, x + radius, y + radius)
     draw.ellipse(box, fill=_colour(at), outline="white", width=2)
-    font = ImageFont.load_default(size=BADGE * 1.2)
+    font = ImageFont.load_default(size=radius * 1.2)
     draw.text((x, y), str(at + 1), fill=_ink(at), font=font, anchor="mm")
 
 
