@@ -63,7 +63,15 @@ function done() {
   if (again) look();
 }
 
+function tellOne(name, more) {
+  document.dispatchEvent(new CustomEvent(`herb:${name}`, { detail: { ...more, into } }));
+}
+
 document.addEventListener("herb:done", ({ detail }) => {
+  if (detail === "specimen") { // a photo was to be shown by itself
+    const late = () => document.querySelector(`#${into} .pending`) && tellOne("failed", { reason: "no-answer" });
+    setTimeout(late, 1000);
+  }
   if (!element.closest(`#${detail}`)) return;
   for (const card of document.querySelectorAll("#specimen [data-photo]")) {
     (window.herbPhotos ??= new Map()).set(card.dataset.photo, sent[card.dataset.index]);
@@ -80,8 +88,7 @@ document.addEventListener("click", ({ target }) => {
   for (const other of card.closest(".takes").querySelectorAll("button")) {
     other.setAttribute("aria-pressed", other === card);
   }
-  const detail = { into, preview: sent[card.dataset.index]?.preview };
-  document.dispatchEvent(new CustomEvent("herb:pending", { detail }));
+  tellOne("pending", { preview: sent[card.dataset.index]?.preview });
   document.querySelector(`#${into}`).scrollIntoView({ behavior: "smooth", block: "nearest" });
 });
 

@@ -29,3 +29,16 @@ tray.addEventListener("keydown", (event) => {
   event.preventDefault();
   hold(rowOf(event));
 });
+
+// Gradio describes its pictures in English only.
+const { zhAlt, enAlt } = element.querySelector("[data-zh-alt]").dataset;
+document.addEventListener("herb:answered", ({ detail }) => {
+  if (detail.into !== "tray-found") return;
+  setTimeout(() => {
+    for (const image of tray.querySelectorAll("#tray-picture .image-container img")) {
+      const mask = image.classList.contains("mask");
+      Object.assign(image.dataset, { zhAlt: mask ? "" : zhAlt, enAlt: mask ? "" : enAlt });
+      image.alt = mask ? "" : document.documentElement.dataset.lang === "zh" ? zhAlt : enAlt;
+    }
+  }, 300);
+});

@@ -57,7 +57,12 @@ def build() -> None:
             elem_id="tray-picture",
         )
         found = ResultView(elem_id="tray-found")
-    gr.HTML(js_on_load=script("tray.js"), apply_default_css=False, elem_id="tray-rows")
+    gr.HTML(
+        html_template=f"<span {t.PICTURE.attribute('alt')}></span>",
+        js_on_load=script("tray.js"),
+        apply_default_css=False,
+        elem_id="tray-rows",
+    )
 
     def uploaded(path: str | None, request: gr.Request) -> tuple[object, str]:
         return look_at(path, str(request.session_hash))
