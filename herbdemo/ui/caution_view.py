@@ -49,7 +49,7 @@ def _strangers(found: Sequence[Caution]) -> str:
     """All herbs that the model never saw in one sentence: some herbs have half a dozen."""
     others = [caution.other for caution in found]
     said = t.STRANGER.format(herb_text(found[0].herb), herbs_text(others))
-    return _item("twins", said, others)
+    return _item("stranger", said, others)
 
 
 def _poison(answer: "Answer", herb: Herb) -> Text:
