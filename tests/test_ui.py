@@ -135,7 +135,7 @@ def test_a_poison_among_the_candidates_is_warned_of():
 
 def test_a_look_alike_that_the_model_never_saw_is_named():
     page = result.answer_html(answer("白芍", "桃"))
-    assert "白芍容易与赤芍混淆，而本模型从未见过赤芍" in spoken(page, "zh")
+    assert "白芍容易与赤芍混淆，而本模型从未见过后者" in spoken(page, "zh")
     assert "White peony root is easily confused with red peony root" in spoken(page, "en")
     assert 'data-goto="herbs" data-herb="赤芍"' in page
     assert "cautions" not in result.answer_html(answer("白芍", "桃", herbs=("赤芍",)))
