@@ -122,6 +122,8 @@ def test_poison_is_flagged():
     page = result.answer_html(answer())
     assert page.count('class="poison"') == 1  # 附子 alone
     assert "毒性药材" in page
+    live_view = result.names_html(answer().candidates, "certain")
+    assert live_view.count('class="poison"') == 1
 
 
 def test_a_poison_among_the_candidates_is_warned_of():
