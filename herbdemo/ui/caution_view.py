@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from herbdemo.caution import POISON, STRANGER, TWIN_POISON, TWINS, Caution, cautions
+from herbdemo.caution import POISON, STRANGER, TWIN_POISON, Caution, cautions
 from herbdemo.herbs import Herb
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
@@ -27,37 +27,33 @@ def cautions_html(answer: "Answer", photo: tuple[int, int]) -> str:
     items += [_strangers(strangers)] if strangers else []
     if not items:
         return ""
-    label = t.CAUTIONS.attribute("aria-label")
-    return f'<ul class="cautions" role="note" {label}>{"".join(items)}</ul>'
+    return f'<ul class="cautions" {t.CAUTIONS.attribute("aria-label")}>{"".join(items)}</ul>'
 
 
 def _caution(answer: "Answer", caution: Caution, photo: tuple[int, int]) -> str:
     herb, other = caution.herb, caution.other
     if caution.kind == POISON:
         return _item("grave", _poison(answer, herb), [herb])
+    name, twin = herb_text(herb), herb_text(other)
     if caution.kind == TWIN_POISON:
         said = t.TWIN_POISON_KNOWN if caution.known else t.TWIN_POISON_UNSEEN
-        return _item(
-            "grave", said.format(herb_text(herb), herb_text(other), _class(other)), [other]
-        )
-    assert caution.kind == TWINS
-    duel = _duel(answer, herb, other, photo)
-    return _item("twins", t.TWINS.format(herb_text(herb), herb_text(other)), [herb, other], duel)
+        return _item("grave", said.format(name, twin, _class(other)), [other])
+    leads = [one for one in (herb, other) if one != answer.candidates[0].herb]
+    return _item("twins", t.TWINS.format(name, twin), leads, _duel(answer, herb, other, photo))
 
 
 def _strangers(found: Sequence[Caution]) -> str:
     """All herbs that the model never saw in one sentence: some herbs have half a dozen."""
     others = [caution.other for caution in found]
     said = t.STRANGER.format(herb_text(found[0].herb), herbs_text(others))
-    return _item("twins", said, others)
+    return _item("stranger", said, others)
 
 
 def _poison(answer: "Answer", herb: Herb) -> Text:
-    first, *rest = answer.candidates
-    if herb == first.herb and answer.verdict != "unknown":
+    if herb == answer.candidates[0].herb and answer.verdict != "unknown":
         return t.POISON_FIRST.format(herb_text(herb), _class(herb))
-    odds = {item.herb: item.probability for item in (first, *rest)}
-    return t.POISON_POSSIBLE.format(herb_text(herb), percent(odds[herb]), _class(herb))
+    (odds,) = (item.probability for item in answer.candidates if item.herb == herb)
+    return t.POISON_POSSIBLE.format(herb_text(herb), percent(odds), _class(herb))
 
 
 def _class(herb: Herb) -> Text:
