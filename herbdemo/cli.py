@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -121,13 +121,16 @@ def recognise(
 
         def rows() -> Iterator[dict[str, Any]]:
             for batch in batches:
-                for row in batch:
-                    seen[row["verdict"]] += 1
-                    if distributed.first():
-                        yield row
+                seen.update(row["verdict"] for row in batch)
+                yield from batch
                 advance(seen.total(), total)
 
-        (_print_rows_json if json_ else _print_rows)(rows())
+        if not distributed.first():  # it has no more to do than its share
+            deque(rows(), maxlen=0)
+        elif json_:
+            _print_rows_json(rows())
+        else:
+            _print_rows(rows())
         if stop():
             on = " The same line goes on from there." if out_ else ""
             err.print(f"Stopped after {seen.total()} photos.{on}", highlight=False)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,20 +58,34 @@ def given(paths: Iterable[str | Path]) -> Iterator[Iterator[Given]]:
 
 def _below(path: Path, zips: ExitStack) -> Iterable[Given]:
     if path.is_dir():
-        return (Given(_name(path / name), _constant(path / name)) for name in walked(path))
-    if path.suffix.lower() == ".zip":
-        entries = zips.enter_context(photos_in(path))
-        return (Given(_name(path / name), read) for name, read in entries)
-    return (Given(_name(path), _constant(path)),)
+        found = in_folder(path)
+    elif path.suffix.lower() == ".zip":
+        found = zips.enter_context(in_zip(path))
+    else:
+        return (Given(text_of(path), lambda: path),)
+    return (one._replace(name=text_of(path / one.name)) for one in found)
 
 
-def _name(path: Path) -> str:
-    """The path as text that any file can hold: names on a disk need not be UTF-8."""
-    return str(path).encode("utf-8", "replace").decode()
+def in_folder(folder: Path) -> Iterator[Given]:
+    """The photos below a folder, by their names as seen from there."""
+    for name in walked(folder):
+        yield Given(text_of(name), partial(Path, folder / name))
 
 
-def _constant(path: Path) -> Callable[[], Path]:
-    return lambda: path
+@contextmanager
+def in_zip(path: Path) -> Iterator[list[Given]]:
+    """The photos in a zip, by their names there.
+
+    Raises:
+        HerbError: the zip is refused.
+    """
+    with photos_in(path) as entries:
+        yield [Given(name, read) for name, read in entries]
+
+
+def text_of(path: Path) -> str:
+    """A path as text that any file can hold: names on a disk need not be UTF-8."""
+    return path.as_posix().encode("utf-8", "replace").decode()
 
 
 def walked(folder: Path, inside: Path = Path()) -> Iterator[Path]:

@@ -1,6 +1,8 @@
 """The model behind the page: how it is started, and how many requests may use it at once."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from herbdemo.errors import HerbError
@@ -19,6 +21,13 @@ def recogniser() -> "Recogniser":
     from herbdemo.recognise import current  # importing torch takes seconds; the page does not wait
 
     return current()
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """A turn at the network, for work that is not one photo; it should be given back soon."""
+    with _gate:
+        yield
 
 
 def wake() -> None:
