@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -86,8 +86,11 @@ class Pile:
             os.utime(self.folder)
 
 
-def keep_photos(files: Sequence[Path], limits: Limits) -> Pile:
+def keep_photos(files: Sequence[Path], limits: Limits | None) -> Pile:
     """A new pile of single photos, under their own names.
+
+    Args:
+        limits: None for none but those of every zip and photo.
 
     Raises:
         HerbError: too many, too large together, or the disk is full.
@@ -108,7 +111,7 @@ def keep_photos(files: Sequence[Path], limits: Limits) -> Pile:
     return _kept(fill, kind="photos")
 
 
-def keep_zip(file: Path, title: str, limits: Limits) -> Pile:
+def keep_zip(file: Path, title: str, limits: Limits | None) -> Pile:
     """A new pile of the photos in a zip.
 
     Raises:
@@ -170,7 +173,7 @@ def sweep() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kept(fill, *, kind: str, title: str = "", source: str = "") -> Pile:
+def _kept(fill: Callable[[Path], int], *, kind: str, title: str = "", source: str = "") -> Pile:
     """Make a pile whose folder is there whole or not at all."""
     piles = home() / "piles"
     sweep()

@@ -7,17 +7,31 @@ import gradio as gr
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
-from herbdemo.ui import api, desk, gate, identify, learn, models, names, sandbox, texts, texts_learn
+from herbdemo.ui import (
+    api,
+    batch,
+    desk,
+    gate,
+    identify,
+    learn,
+    models,
+    names,
+    sandbox,
+    texts,
+    texts_batch,
+    texts_learn,
+)
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css")
+STYLES = ("page.css", "learn.css", "batch.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
+    (texts_batch.TAB_BATCH, batch.build),
     (texts_learn.TAB_LEARN, learn.build),
     (texts_learn.TAB_MODELS, models.build),
 )
