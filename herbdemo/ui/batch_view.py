@@ -170,7 +170,7 @@ def _files() -> str:
         for kind, name in t.FILES.items()
     )
     sheet = button(t.SHEET, "download", kind="quiet", file="pdf")
-    return f'<div class="files" role="group" {t.SAVE.attribute("aria-label")}>{kinds}{sheet}</div>'
+    return f'<div class="files"><span>{t.SAVE.html}</span>{kinds}{sheet}</div>'
 
 
 def _filter(page: Page, total: int) -> str:

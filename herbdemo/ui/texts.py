@@ -30,7 +30,7 @@ TAB_IDENTIFY = Text("识别", "Identify")
 TAB_PHOTO = Text("照片", "Photo")
 TAB_LIVE = Text("实时", "Live")
 FOOT = Text(
-    "照片只在运行本程序的机器上处理，一两个小时内删除；主人放进药材库的会留下。"
+    "照片只在运行本程序的机器上处理，数小时内删除；主人放进药材库的会留下。"
     "仅供学习参考，不能代替医师或药师的判断。",
     "Photos are handled only on the machine that runs this app and deleted within hours, but for "
     "those that its owner puts into the library. For study and reference; not medical advice.",
