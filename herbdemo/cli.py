@@ -92,7 +92,8 @@ def recognise(
     SIGTERM or Ctrl-C stops after the batch at hand; with --out the same line goes on from there.
     """
     from herbdemo import distributed
-    from herbdemo.piles import SHOWN, given, recognised
+    from herbdemo.given import given
+    from herbdemo.piles import SHOWN, recognised
     from herbdemo.piles_out import WRITERS, recognised_into
     from herbdemo.recognise import Recogniser
 
@@ -469,7 +470,7 @@ def _registry() -> "Registry":
 
 def _count(photos: list[Path]) -> int | None:
     """How many photos there are, where someone looks at the bar: a large folder takes a while."""
-    from herbdemo.piles import given
+    from herbdemo.given import given
 
     if not sys.stderr.isatty():
         return None

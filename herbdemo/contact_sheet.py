@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 from herbdemo.errors import HerbError
 from herbdemo.fonts import font
+from herbdemo.journal import FAILED, Row
 from herbdemo.photo import open_photo
-from herbdemo.piles import FAILED, Row
 
 DPI = 150
 PAGE = (1240, 1754)  # pixels: A4

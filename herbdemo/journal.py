@@ -1,7 +1,9 @@
 """Rows of photos on disk while a pile is being recognised, so that a killed run goes on.
 
-One JSON object per line, appended batch by batch. What a kill has left of a last line, or of a last
-batch, is done again: batches must be cut where they were for the figures to be the same.
+One JSON object per line, appended batch by batch. A row is what `Answer.to_dict` gives, or for a
+photo that failed its name, the verdict "failed" and the reason. What a kill has left of a last
+line, or of a last batch, is done again: batches must be cut where they were for the figures to be
+the same.
 """
 
 import json
@@ -9,11 +11,18 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors
-from herbdemo.piles import Row, lasting
-from herbdemo.recognise import BATCH
+
+FAILED = "failed"  # the verdict on a photo that has none
+Row = dict[str, Any]
+
+
+def lasting(row: Row) -> Row:
+    """What of a row is worth a file: all but the times, which no two runs share."""
+    return {key: value for key, value in row.items() if key not in ("ms", "stages")}
 
 
 class Journal:
@@ -39,11 +48,12 @@ class Journal:
         for row, _ in self._read():
             yield row
 
-    def resume(self, names: Iterable[str], *, sha256: str) -> int:
+    def resume(self, names: Iterable[str], *, sha256: str, batch: int) -> int:
         """How many rows can stay, all of whole batches; what comes after them is cut off.
 
         Args:
             names: of the photos, as they come. sha256: of the model that will answer.
+            batch: how many photos are answered at once.
 
         Raises:
             HerbError: the rows are of other photos, or of another model.
@@ -67,12 +77,12 @@ class Journal:
                     hint="rows-other-photos",
                 )
             end += size
-            if count % BATCH == 0:
+            if count % batch == 0:
                 ends = end
         if self.path.exists():
             with disk_errors():
                 os.truncate(self.path, ends)
-        return count - count % BATCH
+        return count - count % batch
 
     def page(self, start: int, size: int, *, verdict: str = "") -> list[tuple[int, Row]]:
         """`size` rows from the one number `start` on, each with its number in the file.

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors, home, sync_folder, write_synced
+from herbdemo.given import Given, in_folder, in_zip
 from herbdemo.intake import escapes, offered_folder
 from herbdemo.journal import Journal
-from herbdemo.piles import Given, in_folder, in_zip
 
 KEPT_SECONDS = 12 * 3600  # after the last row, a look or a download; a night's work is found
 MOST_KEPT = 60  # piles on the disk at a time

@@ -4,104 +4,27 @@
         for rows in recognised(current(), photos):
             ...
 
-A row is what `Answer.to_dict` gives, or for a photo that failed its name, the verdict "failed" and
-the reason; a failure never ends a pile. Batches are cut by the list of names alone, and a batch is
-what the network sees at once. So each photo's figures are the same to the last bit whether the pile
-was done in one go, resumed, or shared by several processes.
+A failure is a row, too, and never ends a pile. Batches are cut by the list of names alone, and a
+batch is what the network sees at once. So each photo's figures are the same to the last bit whether
+the pile was done in one go, resumed, or shared by several processes.
 """
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
-from itertools import chain, islice
-from pathlib import Path
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 
 from herbdemo import distributed
-from herbdemo.archive import photos_in
-from herbdemo.dataset import PHOTO_SUFFIXES, is_litter
 from herbdemo.errors import HerbError
+from herbdemo.given import Given
 from herbdemo.heatmap import shrunk
+from herbdemo.journal import FAILED, Row
 from herbdemo.photo import open_photo
 from herbdemo.recognise import BATCH, Answer, Prepared, Recogniser
 
 THREADS = 2  # that open photos ahead of the network; one of 40 megapixels takes 160 MB meanwhile
-FAILED = "failed"  # the verdict on a photo that has none
 SHOWN = 256  # pixels of a photo's longest side that are kept for `see`, if not more are asked for
-
-Row = dict[str, Any]
-
-
-class Given(NamedTuple):
-    """A photo to be recognised: its name as whoever gave it knows it, and where it comes from."""
-
-    name: str
-    read: Callable[[], Path | bytes]
-
-
-@contextmanager
-def given(paths: Iterable[str | Path]) -> Iterator[Iterator[Given]]:
-    """The photos that `paths` name, in order: photos, folders with all below them, zips.
-
-    Folders are walked while the photos are used, in the order of `dataset.photos_below`. Names
-    begin with the path as given.
-
-    Raises:
-        HerbError: a zip is refused. A photo that is missing is only found out later, by its row.
-    """
-    with ExitStack() as zips:
-        yield chain.from_iterable([_below(Path(path), zips) for path in paths])
-
-
-def _below(path: Path, zips: ExitStack) -> Iterable[Given]:
-    if path.is_dir():
-        found = in_folder(path)
-    elif path.suffix.lower() == ".zip":
-        found = zips.enter_context(in_zip(path))
-    else:
-        return (Given(text_of(path), lambda: path),)
-    return (one._replace(name=text_of(path / one.name)) for one in found)
-
-
-def in_folder(folder: Path) -> Iterator[Given]:
-    """The photos below a folder, by their names as seen from there."""
-    for name in walked(folder):
-        yield Given(text_of(name), partial(Path, folder / name))
-
-
-@contextmanager
-def in_zip(path: Path) -> Iterator[list[Given]]:
-    """The photos in a zip, by their names there.
-
-    Raises:
-        HerbError: the zip is refused.
-    """
-    with photos_in(path) as entries:
-        yield [Given(name, read) for name, read in entries]
-
-
-def text_of(path: Path) -> str:
-    """A path as text that any file can hold: names on a disk need not be UTF-8."""
-    return path.as_posix().encode("utf-8", "replace").decode()
-
-
-def walked(folder: Path, inside: Path = Path()) -> Iterator[Path]:
-    """What `dataset.photos_below` lists, relative to `folder`; one folder's names in memory."""
-    try:
-        with os.scandir(folder / inside) as entries:
-            found = sorted((e.name, e.is_dir(follow_symlinks=False)) for e in entries)
-    except OSError:  # it may not be read, or was removed meanwhile
-        return
-    for name, is_folder in found:
-        if is_litter(name):
-            continue
-        if is_folder:
-            yield from walked(folder, inside / name)
-        elif Path(name).suffix.lower() in PHOTO_SUFFIXES and (folder / inside / name).is_file():
-            yield inside / name
 
 
 def recognised(
@@ -225,8 +148,3 @@ def _failure(name: str, error: HerbError, recogniser: Recogniser) -> Row:
         "model": recogniser.checkpoint.id,
         "sha256": recogniser.checkpoint.sha256,
     }
-
-
-def lasting(row: Row) -> Row:
-    """What of a row is worth a file: all but the times, which no two runs share."""
-    return {key: value for key, value in row.items() if key not in ("ms", "stages")}

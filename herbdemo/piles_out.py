@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from herbdemo import distributed
 from herbdemo.atomic import whole_file
 from herbdemo.errors import HerbError, shortage
-from herbdemo.journal import Journal
-from herbdemo.piles import FAILED, Row, given, lasting, recognised
-from herbdemo.recognise import CANDIDATES, Recogniser
+from herbdemo.given import given
+from herbdemo.journal import FAILED, Journal, Row, lasting
+from herbdemo.piles import recognised
+from herbdemo.recognise import BATCH, CANDIDATES, Recogniser
 
 if TYPE_CHECKING:  # imported late: half a second, and rows on a screen have no use for it
     import pandas as pd
@@ -88,7 +89,7 @@ def recognised_into(
         _check_writable(journal.path)
         with given(photos) as listed:
             names = (photo.name for photo in listed)
-            done = journal.resume(names, sha256=recogniser.checkpoint.sha256)
+            done = journal.resume(names, sha256=recogniser.checkpoint.sha256, batch=BATCH)
         before = journal.rows()
         while chunk := list(islice(before, CHUNK)):
             yield chunk

@@ -13,8 +13,9 @@ import pytest
 from toys import HERBS, herb_picture, refusal
 
 from herbdemo.dataset import photos_below
-from herbdemo.journal import Journal
-from herbdemo.piles import given, lasting, recognised, walked
+from herbdemo.given import given, walked
+from herbdemo.journal import Journal, lasting
+from herbdemo.piles import recognised
 from herbdemo.piles_out import COLUMNS, recognised_into, table, write
 from herbdemo.recognise import BATCH, Recogniser
 
@@ -256,7 +257,8 @@ _GROWTH = """
 import resource, sys
 from pathlib import Path
 from herbdemo.checkpoint import load_checkpoint
-from herbdemo.piles import given, recognised
+from herbdemo.given import given
+from herbdemo.piles import recognised
 from herbdemo.recognise import Recogniser
 import torch; torch.set_num_threads(1)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

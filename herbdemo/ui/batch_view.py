@@ -58,7 +58,7 @@ def giver_html() -> str:
     <h3>{t.GIVE_PHOTOS.html}</h3>
     <p>{t.GIVE_PHOTOS_MORE.html}</p>
     <div class="ways"><button type="button" class="primary" data-way="photos">
-      {t.CHOOSE_PHOTOS.html}</button></div>
+      <span>{t.CHOOSE_PHOTOS.html}</span></button></div>
     <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
       {t.CHOOSE_PHOTOS.attribute("aria-label")}>
   </div>

@@ -127,6 +127,7 @@ class Worker:
 def _recognise(work: Work) -> bool:
     """Do a pile, or what is left of it; whether it is done now."""
     from herbdemo.piles import recognised
+    from herbdemo.recognise import BATCH
 
     pile, journal = work.pile, work.pile.journal
     recogniser = model.recogniser()
@@ -136,7 +137,8 @@ def _recognise(work: Work) -> bool:
 
     with pile.photos() as photos:
         names = (photo.name for photo in photos)
-        work.done = work.first = journal.resume(names, sha256=recogniser.checkpoint.sha256)
+        sha256 = recogniser.checkpoint.sha256
+        work.done = work.first = journal.resume(names, sha256=sha256, batch=BATCH)
     work.began = time.monotonic()
     with pile.photos() as photos:
         batches = recognised(

@@ -8,8 +8,8 @@ TAB_BATCH = Text("批量", "Batch")
 
 GIVE_PHOTOS = Text("很多照片", "Many photos")
 GIVE_PHOTOS_MORE = Text(
-    "一次选好全部照片，也可以拖进来。每张一行结果。",
-    "Choose them all at once, or drag them here. Each one gets a row.",
+    "一次选好，也可以拖进来，最多 2000 张；再多请用 zip。每张一行结果。",
+    "Choose them at once, or drag them here; up to 2,000, and more in a zip. Each one gets a row.",
 )
 CHOOSE_PHOTOS = Text("选择照片", "Choose photos")
 GIVE_ZIP = Text("一个 zip", "A zip")
@@ -17,7 +17,6 @@ GIVE_ZIP_MORE = Text(
     "里面的照片怎样放都行，文件夹里的也算。",
     "The photos may lie in it as they like, in folders too.",
 )
-CHOOSE_ZIP = Text("选择 zip", "Choose a zip")
 GIVE_FOLDER = Text("服务器上的文件夹", "A folder on the server")
 GIVE_FOLDER_MORE = Text(
     "里面所有的照片，原地读取，不复制。", "All photos below it; they are read where they are."
@@ -54,7 +53,7 @@ SECONDS_LEFT = Text("约剩 {} 秒", "about {} s left")
 MINUTES_LEFT = Text("约剩 {} 分钟", "about {} min left")
 STOP = Text("停止", "Stop")
 RESUME = Text("继续", "Resume")
-DELETE = Text("删除这批照片", "Delete these photos")
+DELETE = Text("删除，换一批", "Delete and give others")
 SURE_DELETE = Text("再按一次，确定删除", "Press again to delete")
 DELETED = Text("已删除照片和结果。", "The photos and the results are deleted.")
 
@@ -85,9 +84,5 @@ OTHER_HERBS = Text("其他候选", "Other candidates")
 SAVE = Text("下载", "Download")
 FILES = {"csv": "CSV", "json": "JSON", "parquet": "Parquet"}
 SHEET = Text("图样（PDF）", "Contact sheet (PDF)")
-SAVE_MORE = Text(
-    "“下载”含已完成的全部照片。CSV 可用 Excel 打开。",
-    "The files hold all photos done so far. Excel opens the CSV.",
-)
 MAKING = Text("正在准备文件……", "Making the file …")
 FILE_TITLE = Text("批量识别", "Batch")
