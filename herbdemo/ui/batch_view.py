@@ -87,10 +87,12 @@ def terms_html(terms: Text, folders: Sequence[str] | None) -> str:
 def progress_html(at: Progress) -> str:
     """The card of a pile: how far it is, and what can be done about it.
 
-    Its state changes with every fifty photos too, so that the rows below are drawn anew.
+    Its state changes with the photos too, so that the rows below are drawn anew: with every batch
+    until the first page is full, then with every page.
     """
     moving = at.state in ("waiting", "running")
-    state = f"{at.pile[:8]}:{at.state}:{at.done // PER_PAGE if moving else at.done}"
+    drawn = at.done // PER_PAGE * PER_PAGE if moving and at.done > PER_PAGE else at.done
+    state = f"{at.pile[:8]}:{at.state}:{drawn}"
     title = html.escape(at.title) or f"{_photos(at.total).html}"
     share = 100 * at.done / max(at.total, 1)
     acts = []

@@ -8,8 +8,8 @@ TAB_BATCH = Text("批量", "Batch")
 
 GIVE_PHOTOS = Text("很多照片", "Many photos")
 GIVE_PHOTOS_MORE = Text(
-    "一次选好，也可以拖进来，最多 2000 张；再多请用 zip。每张一行结果。",
-    "Choose them at once, or drag them here; up to 2,000, and more in a zip. Each one gets a row.",
+    "一次选好，也可以拖进来。每张一行结果。",
+    "Choose them all at once, or drag them here. Each one gets a row.",
 )
 CHOOSE_PHOTOS = Text("选择照片", "Choose photos")
 GIVE_ZIP = Text("一个 zip", "A zip")
@@ -28,9 +28,10 @@ LIMITS = Text(
     "has looked for {} hours, or whenever you say so.",
 )
 KEPT = Text(
-    "照片只有你看得到，{} 小时没人看就删除，也可随时自己删除。",
-    "Only you can see the photos; they are deleted when nobody has looked for {} hours, or "
-    "whenever you say so.",
+    "一次最多选 2000 张，zip 和文件夹里可以更多。照片只有你看得到，{} 小时没人看就删除，"
+    "也可随时自己删除。",
+    "Up to 2,000 chosen at a time; a zip or a folder may hold more. Only you can see the photos; "
+    "they are deleted when nobody has looked for {} hours, or whenever you say so.",
 )
 BUSY = Text(
     "已有 {} 批照片在排队。请过一会儿再来。",
