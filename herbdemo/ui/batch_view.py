@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from herbdemo.ui import texts_batch as t
+from herbdemo.ui import texts_learn
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.giver import status, zip_card
 from herbdemo.ui.pictures import file_url
@@ -58,9 +59,9 @@ def giver_html() -> str:
     <h3>{t.GIVE_PHOTOS.html}</h3>
     <p>{t.GIVE_PHOTOS_MORE.html}</p>
     <div class="ways"><button type="button" class="primary" data-way="photos">
-      <span>{t.CHOOSE_PHOTOS.html}</span></button></div>
+      <span>{texts_learn.CHOOSE_PHOTOS.html}</span></button></div>
     <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
-      {t.CHOOSE_PHOTOS.attribute("aria-label")}>
+      {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
   </div>
   {zip_card(t.GIVE_ZIP, t.GIVE_ZIP_MORE)}
   {status()}

@@ -11,7 +11,6 @@ GIVE_PHOTOS_MORE = Text(
     "一次选好，也可以拖进来。每张一行结果。",
     "Choose them all at once, or drag them here. Each one gets a row.",
 )
-CHOOSE_PHOTOS = Text("选择照片", "Choose photos")
 GIVE_ZIP = Text("一个 zip", "A zip")
 GIVE_ZIP_MORE = Text(
     "里面的照片怎样放都行，文件夹里的也算。",
@@ -86,4 +85,4 @@ SAVE = Text("下载", "Download")
 FILES = {"csv": "CSV", "json": "JSON", "parquet": "Parquet"}
 SHEET = Text("图样（PDF）", "Contact sheet (PDF)")
 MAKING = Text("正在准备文件……", "Making the file …")
-FILE_TITLE = Text("批量识别", "Batch")
+FILE_TITLE = Text("批量识别", "Recognised photos")
