@@ -16,7 +16,17 @@ from PIL import Image
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.photo import Photo
-from herbdemo.ui import identify, live, model, photo_input, pictures, result, texts, texts_learn
+from herbdemo.ui import (
+    identify,
+    live,
+    model,
+    photo_input,
+    pictures,
+    result,
+    texts,
+    texts_batch,
+    texts_learn,
+)
 from herbdemo.ui.texts import Text
 
 ROOT = Path(__file__).parent.parent
@@ -215,7 +225,7 @@ def test_a_live_answer_has_names_and_a_map(monkeypatch):
 
 
 def all_texts() -> list[Text]:
-    values = [*vars(texts).values(), *vars(texts_learn).values()]
+    values = [*vars(texts).values(), *vars(texts_learn).values(), *vars(texts_batch).values()]
     values += [text for value in values if isinstance(value, dict) for text in value.values()]
     values += [text for pair in texts.TIPS for text in pair]
     return [value for value in values if isinstance(value, Text)]
