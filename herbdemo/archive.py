@@ -5,13 +5,14 @@ the directory says is checked again while unpacking, since it may lie.
 """
 
 import copy
+import functools
 import io
 import re
 import stat
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -96,6 +97,10 @@ _SENTENCES = {
         "“{name}” in the zip is packed with a rare method. "
         "Pack the zip again with your system's own tool.",
     ),
+    "zip-no-photos": (
+        "压缩包里没有照片。请放入照片，再重新打包。",
+        "The zip holds no photos. Put photos into it and pack it again.",
+    ),
     "zip-empty": (
         "压缩包里没有放在药材文件夹中的照片。请为每种药材建一个文件夹，放入照片，再打包。",
         "The zip holds no photos in folders of herbs. "
@@ -136,6 +141,26 @@ def unpacked(path: str | Path, *, inside: Path | None = None) -> Iterator[Path]:
                 for photo in photos:
                     _unpack(archive, photo, Path(name))
             yield Path(name)
+
+
+@contextmanager
+def photos_in(path: str | Path) -> Iterator[list[tuple[str, Callable[[], bytes]]]]:
+    """The photos anywhere in a zip, sorted: each one's name there, and what reads its bytes.
+
+    Nothing is unpacked to the disk. Several threads may read at a time; a photo that turns out to
+    be damaged raises HerbError when it is read.
+
+    Raises:
+        HerbError: something about the zip is not as it must be.
+    """
+    with _opened(Path(path)) as archive:
+        photos = _judged(archive.infolist(), Path(path).stat().st_size)
+        if not photos:
+            raise _refusal("zip-no-photos")
+        yield [
+            ("/".join(photo.parts), functools.partial(_bytes, archive, photo))
+            for photo in sorted(photos, key=lambda photo: photo.parts)
+        ]
 
 
 class _Guarded(io.FileIO):
@@ -270,6 +295,10 @@ def _unpack(archive: zipfile.ZipFile, photo: _Photo, folder: Path) -> None:
     with target.open("wb") as file:
         for chunk in _chunks(archive, photo):
             file.write(chunk)
+
+
+def _bytes(archive: zipfile.ZipFile, photo: _Photo) -> bytes:
+    return b"".join(_chunks(archive, photo))
 
 
 def _chunks(archive: zipfile.ZipFile, photo: _Photo) -> Iterator[bytes]:

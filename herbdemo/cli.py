@@ -10,9 +10,11 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,6 +40,7 @@ models_app = typer.Typer(
 app.add_typer(models_app, name="models", invoke_without_command=True)
 
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+HEATMAP_SIDE = 1024  # pixels of the longest side of a heatmap's picture
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
 
@@ -65,8 +68,18 @@ def main() -> None:
 
 @app.command()
 def recognise(
-    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    photos: Annotated[
+        list[Path], typer.Argument(help="Photos, folders of photos, zips of photos.")
+    ],
     json_: Json = False,
+    out_: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="File for the rows: .csv, .json, .jsonl or .parquet. Killed? The same line goes "
+            "on where it was, from FILE.unfinished.",
+        ),
+    ] = None,
     heatmaps: Annotated[
         Path | None, typer.Option(help="Folder for the five heatmaps of each photo, as PNG.")
     ] = None,
@@ -75,31 +88,56 @@ def recognise(
     """Name the herb in each photo: five candidates with probabilities, and a verdict.
 
     A photo that cannot be opened is reported and the others go on; the exit status is then 1.
+    Any number of photos is done in constant memory; several processes share them under torchrun.
+    SIGTERM or Ctrl-C stops after the batch at hand; with --out the same line goes on from there.
     """
-    from herbdemo.photo import open_photo
+    from herbdemo import distributed
+    from herbdemo.given import given
+    from herbdemo.piles import SHOWN, recognised
+    from herbdemo.piles_out import WRITERS, recognised_into
     from herbdemo.recognise import Recogniser
 
-    files = list(_photo_files(photos))
+    if out_ and out_.suffix.lower().lstrip(".") not in WRITERS:
+        raise typer.BadParameter("." + ", .".join(WRITERS), param_hint="--out")
+    distributed.meet()
     recogniser = Recogniser(_registry().load(model))
     recogniser.warm_up()
-    answers, failures = [], []
-    with _progress("recognise") as advance:
-        for done, file in enumerate(files, start=1):
-            try:
-                answer = recogniser.recognise([open_photo(file)])[0]
-            except HerbError as error:
-                failures.append({"file": str(file), "zh": error.zh, "en": error.en})
-                err.print(f"{file}: {error}", markup=False, highlight=False)
-                continue
-            answers.append(answer.to_dict(str(file)))
-            if heatmaps:
-                _save_heatmaps(answer, heatmaps, f"{done:04d}-{file.stem}")
-            if not json_:
-                _print_answer(answers[-1])
-            advance(done, len(files))
-    if json_:
-        _print_json({"answers": answers, "failures": failures})
-    if failures:
+
+    def see(number: int, name: str, answer: Any) -> None:
+        if heatmaps:
+            _save_heatmaps(answer, heatmaps, f"{number + 1:04d}-{Path(name).stem}")
+
+    seen = Counter[str]()
+    with ExitStack() as stack:
+        listed = stack.enter_context(given(photos))  # before anything is said: a zip may be refused
+        stop = stack.enter_context(_stop_on_signal())
+        advance = stack.enter_context(_progress("recognise"))
+        options = {"see": see, "shown": HEATMAP_SIDE if heatmaps else SHOWN, "stop": stop}
+        total = _count(photos)
+        batches = (
+            recognised_into(out_, recogniser, photos, **options)
+            if out_
+            else recognised(recogniser, listed, **options)
+        )
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for batch in batches:
+                seen.update(row["verdict"] for row in batch)
+                yield from batch
+                advance(seen.total(), total)
+
+        if not distributed.first():  # it has no more to do than its share
+            deque(rows(), maxlen=0)
+        elif json_:
+            _print_rows_json(rows())
+        else:
+            _print_rows(rows())
+        if stop():
+            on = " The same line goes on from there." if out_ else ""
+            err.print(f"Stopped after {seen.total()} photos.{on}", highlight=False)
+            sys.exit(130)
+    distributed.leave()
+    if seen["failed"]:
         sys.exit(1)
 
 
@@ -430,14 +468,14 @@ def _registry() -> "Registry":
     return Registry()
 
 
-def _photo_files(paths: list[Path]) -> Iterator[Path]:
-    from herbdemo.dataset import photos_below
+def _count(photos: list[Path]) -> int | None:
+    """How many photos there are, where someone looks at the bar: a large folder takes a while."""
+    from herbdemo.given import given
 
-    for path in paths:
-        if path.is_dir():
-            yield from photos_below(path)
-        else:
-            yield path
+    if not sys.stderr.isatty():
+        return None
+    with given(photos) as listed:
+        return sum(1 for _ in listed)
 
 
 def _save_heatmaps(answer: Any, folder: Path, stem: str) -> None:
@@ -449,11 +487,36 @@ def _save_heatmaps(answer: Any, folder: Path, stem: str) -> None:
         picture.save(folder / f"{stem}-{rank}-{candidate.herb.zh}.png")
 
 
-def _print_answer(answer: dict[str, Any]) -> None:
-    out.print(f"{answer['file']}: {answer['verdict']}", markup=False, highlight=False)
-    for c in answer["candidates"]:
-        names = " · ".join(name for name in (c["zh"], c["pinyin"], c["latin"], c["en"]) if name)
-        out.print(f"  {c['probability']:6.1%}  {names}", markup=False, highlight=False)
+def _print_rows(rows: Iterator[dict[str, Any]]) -> None:
+    for row in rows:
+        if "error" in row:
+            _print_failure(row)
+            continue
+        out.print(f"{row['file']}: {row['verdict']}", markup=False, highlight=False)
+        for c in row["candidates"]:
+            names = " · ".join(name for name in (c["zh"], c["pinyin"], c["latin"], c["en"]) if name)
+            out.print(f"  {c['probability']:6.1%}  {names}", markup=False, highlight=False)
+
+
+def _print_rows_json(rows: Iterator[dict[str, Any]]) -> None:
+    """All rows as one object on one line, written as they come."""
+    from herbdemo.piles_out import json_pieces
+
+    def told() -> Iterator[dict[str, Any]]:
+        for row in rows:
+            if "error" in row:
+                _print_failure(row)
+            yield row
+
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+        for piece in json_pieces(told(), spool):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+
+
+def _print_failure(row: dict[str, Any]) -> None:
+    said = row["error"]
+    err.print(f"{row['file']}: {said['zh']} {said['en']}", markup=False, highlight=False)
 
 
 def _print_findings(report: dict[str, Any]) -> None:
@@ -525,7 +588,7 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
     with Progress(*columns, console=err, disable=not sys.stderr.isatty()) as progress:

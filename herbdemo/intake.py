@@ -114,6 +114,22 @@ def take_folder(
     Raises:
         HerbError: there is no such folder, it lies elsewhere, or it holds no photos.
     """
+    base, folder = offered_folder(name)
+    items, escaping = [], []
+    for item in _items(folder):
+        if item.source.resolve().is_relative_to(base):
+            items.append(item)
+        else:
+            escaping.append(Refused(item.file, escapes()))
+    return _take(items, root, progress, refused=(*loose_photos(folder), *escaping))
+
+
+def offered_folder(name: str) -> tuple[Path, Path]:
+    """The folder of data that the server offers, HERBDEMO_DATA, and `name` below it.
+
+    Raises:
+        HerbError: the server offers none, or there is no such folder in it.
+    """
     offered = os.environ.get("HERBDEMO_DATA")
     if not offered:
         raise HerbError(
@@ -134,13 +150,7 @@ def take_folder(
             "The folder of data has no such folder in it. Give its name as seen from there.",
             hint="folder-missing",
         )
-    items, escaping = [], []
-    for item in _items(folder):
-        if item.source.resolve().is_relative_to(base):
-            items.append(item)
-        else:
-            escaping.append(Refused(item.file, _escapes()))
-    return _take(items, root, progress, refused=(*loose_photos(folder), *escaping))
+    return base, folder
 
 
 def open_batch(batch_id: str, *, root: Path | None = None) -> Batch:
@@ -301,7 +311,8 @@ def _delete(folder: Path) -> None:
         shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _escapes() -> HerbError:
+def escapes() -> HerbError:
+    """What to say of a link out of the folder of data."""
     return HerbError(
         "这是指向数据文件夹以外的链接，没有读取。请放入照片本身。",
         "This is a link out of the folder of data and was not read. Put the photo itself there.",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
@@ -113,6 +114,20 @@ class Answer:
         return self._head.weight[[self._herbs.index(herb) for herb in herbs]]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A photo that only the network is missing from: what other threads may do ahead of it.
+
+    Attributes:
+        tensor: what the network sees, (3, size, size).
+        ms: milliseconds that preparing it took.
+    """
+
+    photo: Photo
+    tensor: Tensor = field(repr=False)
+    ms: float
+
+
 class Recogniser:
     """A model ready to answer. Safe to share between threads."""
 
@@ -131,24 +146,30 @@ class Recogniser:
         """One `Answer` per photo, in order; one forward pass per `BATCH` photos."""
         answers: list[Answer] = []
         for start in range(0, len(photos), BATCH):
-            answers += self._batch(photos[start : start + BATCH])
+            answers += self.answer([self.prepare(p) for p in photos[start : start + BATCH]])
         return answers
 
     def features(self, batch: torch.Tensor) -> np.ndarray:
         """The feature maps of prepared photos of any size: see `TorchEngine.features`."""
         return self._engine.features(batch)
 
+    def prepare(self, photo: Photo) -> Prepared:
+        """A photo made ready for `answer`."""
+        started = time.perf_counter()
+        tensor = self.checkpoint.preprocessing.tensor(photo.image)
+        return Prepared(photo, tensor, (time.perf_counter() - started) * 1000)
+
     def warm_up(self) -> None:
         """Run the network once on nothing, so that the first photo is as quick as the second."""
         size = self.checkpoint.preprocessing.size
         self._engine.features(torch.zeros(1, 3, size, size))
 
-    def _batch(self, photos: Sequence[Photo]) -> list[Answer]:
-        clock = _Clock(len(photos))
-        prepare = self.checkpoint.preprocessing.tensor
-        batch = torch.stack([prepare(photo.image) for photo in photos])
-        clock.lap("prepare")
-        features = self._engine.features(batch)
+    def answer(self, batch: Sequence[Prepared]) -> list[Answer]:
+        """One `Answer` per prepared photo, in order, from one forward pass."""
+        if not batch:
+            return []
+        clock = _Clock(len(batch))
+        features = self._engine.features(torch.stack([one.tensor for one in batch]))
         clock.lap("network")
         pooled = features.mean(axis=(2, 3))
         probabilities = self._head.probabilities(pooled)
@@ -160,19 +181,19 @@ class Recogniser:
         clock.lap("maps")
         return [
             Answer(
-                photo=photo,
+                photo=one.photo,
                 candidates=tuple(Candidate(self.herbs[k], float(p[k])) for k in rows),
                 verdict=self._head.verdict(float(p.max()), float(familiar)),
                 features=a,
                 model=self.checkpoint.id,
                 sha256=self.checkpoint.sha256,
                 device=self.device,
-                stages=dict(clock.stages),
+                stages={"prepare": one.ms, **clock.stages},
                 _head=self._head,
                 _herbs=self.checkpoint.herbs,
             )
-            for photo, a, p, rows, familiar in zip(
-                photos, features, probabilities, best, familiarity, strict=True
+            for one, a, p, rows, familiar in zip(
+                batch, features, probabilities, best, familiarity, strict=True
             )
         ]
 

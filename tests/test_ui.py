@@ -25,6 +25,7 @@ from herbdemo.ui import (
     pictures,
     result,
     texts,
+    texts_batch,
     texts_learn,
 )
 from herbdemo.ui.texts import Text
@@ -265,7 +266,7 @@ def test_a_live_answer_has_names_and_a_map(monkeypatch):
 
 
 def all_texts() -> list[Text]:
-    values = [*vars(texts).values(), *vars(texts_learn).values()]
+    values = [*vars(texts).values(), *vars(texts_learn).values(), *vars(texts_batch).values()]
     values += [text for value in values if isinstance(value, dict) for text in value.values()]
     values += [text for pair in texts.TIPS for text in pair]
     return [value for value in values if isinstance(value, Text)]

@@ -9,6 +9,7 @@ from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
 from herbdemo.ui import (
     api,
+    batch,
     desk,
     gate,
     herbs_tab,
@@ -18,6 +19,7 @@ from herbdemo.ui import (
     names,
     sandbox,
     texts,
+    texts_batch,
     texts_herbs,
     texts_learn,
 )
@@ -27,10 +29,11 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css", "herbs.css", "many.css")
+STYLES = ("page.css", "learn.css", "herbs.css", "batch.css", "many.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
+    (texts_batch.TAB_BATCH, batch.build),
     (texts_herbs.TAB_HERBS, herbs_tab.build),
     (texts_learn.TAB_LEARN, learn.build),
     (texts_learn.TAB_MODELS, models.build),

@@ -109,11 +109,15 @@ def folders() -> str:
     offered = os.environ.get("HERBDEMO_DATA")
     if not offered:
         return ""
-    base = Path(offered)
-    names = []
-    if base.is_dir():
-        names = sorted(f.name for f in base.iterdir() if f.is_dir() and f.name[0] not in "._")
-    return folders_html(names[:MOST_COVERS])
+    return folders_html(folder_names(Path(offered)))
+
+
+def folder_names(base: Path) -> list[str]:
+    """The folders right below `base`, without hidden ones."""
+    if not base.is_dir():
+        return []
+    names = sorted(f.name for f in base.iterdir() if f.is_dir() and f.name[0] not in "._")
+    return names[:MOST_COVERS]
 
 
 # The library

@@ -46,6 +46,7 @@ function done() {
 document.addEventListener("herb:done", ({ detail }) => { if (element.closest(`#${detail}`)) done(); });
 
 function givePhotos(files) {
+  if (!name) { give("photos", [...files].slice(0, MOST), {}); return; }
   const herb = name.value.trim();
   hint.hidden = Boolean(herb);
   if (!herb) { name.focus(); return; }
@@ -64,7 +65,7 @@ const isZip = (file) => /\.zip$/i.test(file.name);
 function giveAny(files) {
   const zip = files.find(isZip);
   if (zip) giveZip(zip);
-  else if (name && files.length) givePhotos(files);
+  else if (inputOf("photos") && files.length) givePhotos(files);
   else say("kind");
 }
 
@@ -123,8 +124,8 @@ element.addEventListener("click", (event) => {
   const { way, camera: shot } = button.dataset;
   if (way === "zip") inputOf("zip").click();
   if (way === "photos" || way === "camera") {
-    hint.hidden = Boolean(name.value.trim());
-    if (!hint.hidden) { name.focus(); return; }
+    if (hint) hint.hidden = Boolean(name.value.trim());
+    if (hint && !hint.hidden) { name.focus(); return; }
     if (way === "photos") inputOf("photos").click();
     else { shots = []; drawShots(); eye.open(); }
   }

@@ -86,7 +86,7 @@ def photos_and_zip() -> str:
     <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
       {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
   </div>
-  {_zip_card(texts_learn.GIVE_ZIP, texts_learn.GIVE_ZIP_MORE)}
+  {zip_card(texts_learn.GIVE_ZIP, texts_learn.GIVE_ZIP_MORE)}
   <dialog class="camera" {texts_learn.SHOOT.attribute("aria-label")}>
     <video autoplay playsinline muted></video>
     <div class="shots"></div>
@@ -95,17 +95,18 @@ def photos_and_zip() -> str:
       <button type="button" class="primary" data-camera="done">{texts_learn.SHOT_DONE.html}
         <b></b></button></div>
   </dialog>
-  {_status()}
+  {status()}
 </section>"""
 
 
 def only_zip() -> str:
     """The markup of the Models tab's giver: a model's zip."""
-    card = _zip_card(texts_learn.IMPORT, texts_learn.IMPORT_MORE)
-    return f'<section class="piece givers slim">{card}{_status()}</section>'
+    card = zip_card(texts_learn.IMPORT, texts_learn.IMPORT_MORE)
+    return f'<section class="piece givers slim">{card}{status()}</section>'
 
 
-def _zip_card(title: texts.Text, more: texts.Text) -> str:
+def zip_card(title: texts.Text, more: texts.Text) -> str:
+    """The markup of a card that takes a zip."""
     return f"""
   <div class="card give" data-give="zip">
     {ICONS["zip"]}
@@ -118,7 +119,8 @@ def _zip_card(title: texts.Text, more: texts.Text) -> str:
   </div>"""
 
 
-def _status() -> str:
+def status() -> str:
+    """The markup of what a giver says of its upload."""
     return f"""
   <div class="status" role="status" hidden>
     <p data-say="upload" hidden>{texts_learn.UPLOADING.html} <b></b></p>

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -16,6 +17,14 @@ def data_url(image: Image.Image, kind: str, **options: object) -> str:
     file = io.BytesIO()
     image.save(file, format=kind, **options)
     return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def file_url(path: Path, kind: str) -> str:
+    """A picture that the program itself wrote, as a data: URL; "" where it is missing."""
+    try:
+        return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    except OSError:
+        return ""
 
 
 def map_url(values: np.ndarray, size: tuple[int, int], colormap: str = "ember") -> str:

@@ -1,6 +1,16 @@
 // The browser's side of pieces.py. Gradio gives: element, trigger, props, server, watch.
 const piece = element.querySelector(".piece");
 const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } catch { return ""; } };
+const { shows, hears, keeps } = piece.dataset;
+const kept = (window.herbKept ??= {}); // of this tab; another tab may have something else meanwhile
+function recall() {
+  try { return (kept[keeps] ??= localStorage.getItem(`herb-${keeps}`) ?? ""); } catch { return ""; }
+}
+function keep(value) {
+  kept[keeps] = value;
+  try { localStorage.setItem(`herb-${keeps}`, value); } catch { /* private mode */ }
+}
+const sender = () => ({ ...(keeps && { [keeps]: recall() }), pass: pass() });
 const visible = () => element.offsetParent !== null && !document.hidden;
 
 function draw() {
@@ -11,6 +21,8 @@ function draw() {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
     document.dispatchEvent(new Event("herb:entered"));
   }
+  const told = piece.querySelector("[data-keep]");
+  if (told) keep(told.dataset.keep);
   const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
   if (looked && !seen && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
   const saving = piece.querySelector("[data-click]");
@@ -22,7 +34,7 @@ if (props.value) draw();
 function act(data, button) {
   if (button?.ariaBusy === "true") return;
   if (button) button.ariaBusy = "true";
-  trigger("act", { ...data, pass: pass() });
+  trigger("act", { ...data, ...sender() });
 }
 document.addEventListener("herb:done", ({ detail }) => {
   if (!element.closest(`#${detail}`)) return;
@@ -53,9 +65,8 @@ piece.addEventListener("submit", (event) => {
 
 // What comes into sight is drawn anew, since others may have changed what it shows. The wide margin
 // leaves scrolling out: only a tab that is opened counts.
-const { shows, hears } = piece.dataset;
 if (shows) {
-  const show = () => trigger("act", { act: shows, pass: pass() });
+  const show = () => trigger("act", { act: shows, ...sender() });
   new IntersectionObserver(([seen]) => { if (seen.isIntersecting) show(); }, { rootMargin: "100000px" })
     .observe(element);
   document.addEventListener("herb:entered", () => { if (visible()) show(); });
@@ -64,7 +75,7 @@ if (shows) {
 // People are sent here from elsewhere on the page, see page.js.
 if (hears) {
   document.addEventListener("herb:goto", ({ detail }) => {
-    if (detail.goto === hears) trigger("act", { ...detail, act: "goto", pass: pass() });
+    if (detail.goto === hears) trigger("act", { ...detail, act: "goto", ...sender() });
   });
   piece.dataset.hearing = "";
 }
@@ -76,12 +87,12 @@ if (server.poll) {
     if (asking || !visible()) return;
     asking = true;
     try {
-      const html = await server.poll({ pass: pass() });
+      const html = await server.poll(sender());
       const pressed = piece.querySelector("[data-asked], [aria-busy]"); // not under the finger
       if (typeof html === "string" && html !== drawn && !pressed) piece.innerHTML = drawn = html;
       const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
       if (state !== told) {
-        trigger("act", { act: "changed", state, was: told, pass: pass() });
+        trigger("act", { act: "changed", state, was: told, ...sender() });
         told = state;
       }
     } catch { /* the server is away for a moment; the next question will tell */ }

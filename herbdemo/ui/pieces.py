@@ -32,6 +32,8 @@ class Piece(gr.HTML):
     Args:
         shows: name of the act sent when the piece comes into sight; "" for none.
         hears: id of its tab: what sends people there, `data-goto`, triggers the act "goto".
+        keeps: name of what this browser remembers for the piece, once an element `data-keep` has
+            said it, and sends along with every act and poll.
         polls: called every second or so while the piece is in sight, and gives its new HTML.
     """
 
@@ -40,13 +42,14 @@ class Piece(gr.HTML):
         *,
         shows: str = "",
         hears: str = "",
+        keeps: str = "",
         polls: Callable[..., str] | None = None,
         **options: Any,
     ) -> None:
         waiting = '<span class="meter unknown"><i></i></span>' if shows else ""
         super().__init__(
-            html_template=f'<div class="piece" data-shows="{shows}" data-hears="{hears}">'
-            f"{waiting}</div>",
+            html_template=f'<div class="piece" data-shows="{shows}" data-hears="{hears}" '
+            f'data-keeps="{keeps}">{waiting}</div>',
             js_on_load=script("piece.js"),
             server_functions=[polls] if polls else None,
             apply_default_css=False,
