@@ -7,7 +7,19 @@ import gradio as gr
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
-from herbdemo.ui import api, desk, gate, identify, learn, models, names, sandbox, texts, texts_learn
+from herbdemo.ui import (
+    agents,
+    api,
+    desk,
+    gate,
+    identify,
+    learn,
+    models,
+    names,
+    sandbox,
+    texts,
+    texts_learn,
+)
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
@@ -51,6 +63,7 @@ def _forget(request: gr.Request) -> None:
 
 def prepare() -> None:
     """What the server does beside the page: load the model, and end its job when it ends itself."""
+    agents.install()
     wake()
     desk.jobs().end_with_this_process()
 
@@ -74,6 +87,7 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,
+        "mcp_server": True,  # what `api` offers, for agents
     }
 
 
