@@ -477,10 +477,9 @@ def test_search_by_beginning_and_middle():
 
 def test_search_also_finds_herbs_that_only_a_model_knows():
     own = [herb_named("迷迭香"), herb_named("金银花"), Herb("My herb")]
-    assert search("mdx") == []
+    assert own[0] not in search("mdx")
     for text in ("mdx", "迷迭香", "mi die xiang", "midie"):
-        assert search(text, also=own) == [own[0]]
-    assert search("herb", also=own, limit=1000)[-1] in catalogue().values()
+        assert own[0] in search(text, also=own)
     assert search("my herb", also=own) == [own[2]]
     assert search("jyh", also=own).count(catalogue()["金银花"]) == 1
 
