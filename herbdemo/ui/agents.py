@@ -11,6 +11,7 @@ from typing import Any
 import gradio.mcp
 from gradio_client.utils import is_file_obj_with_meta
 
+from herbdemo.errors import HerbError
 from herbdemo.photo import MAX_BYTES
 from herbdemo.ui import texts_api as t
 
@@ -35,12 +36,15 @@ class AgentServer(gradio.mcp.GradioMCPServer):
 
     def convert_strings_to_filedata(self, value: Any, filedata_positions: Any) -> Any:
         for (name,) in filedata_positions:  # all our files are arguments of their own
-            given = value.get(name)
-            if not str(given).startswith(("http://", "https://", "data:")):
-                raise ValueError(f"{t.NO_PHOTO.zh} {t.NO_PHOTO.en}")
+            given = str(value.get(name))
+            if not given.startswith(("http://", "https://", "data:")):
+                raise HerbError(*t.NO_PHOTO, hint="no-photo")
             if len(given) > _LONGEST:
-                raise ValueError(f"{t.TOO_LARGE.zh} {t.TOO_LARGE.en}")
-        return super().convert_strings_to_filedata(value, filedata_positions)
+                raise HerbError(*t.TOO_LARGE, hint="photo-too-many-bytes")
+        try:
+            return super().convert_strings_to_filedata(value, filedata_positions)
+        except ValueError as error:  # not base64
+            raise HerbError(*t.NO_PHOTO, hint="no-photo") from error
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         (result,) = await super()._execute_tool_without_progress(job)
