@@ -110,6 +110,11 @@ def namesakes(name: str) -> list[Herb]:
     return [herb for herb, names, _ in _entries() if key in names] if key else []
 
 
+def by_pinyin(herb: Herb) -> tuple[str, str]:
+    """The key that sorts herbs as an index of pinyin does, tones aside."""
+    return _fold(herb.pinyin) or _fold(herb.zh), herb.zh
+
+
 @functools.lru_cache(maxsize=4096)
 def herb_named(zh: str) -> Herb:
     """The herb with the id `zh`; for one that users added, a bare `Herb` with its pinyin."""

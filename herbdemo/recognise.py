@@ -63,6 +63,11 @@ class Answer:
         """Milliseconds from the opened photo to the answer with its five maps."""
         return sum(self.stages.values())
 
+    @property
+    def herbs(self) -> tuple[str, ...]:
+        """Ids of all herbs of the model, in the order of its head."""
+        return self._herbs
+
     def heatmap(self, herb: str) -> np.ndarray:
         """Grad-CAM of any herb of the model: float32 (h, w) in 0..1; all zero without evidence.
 
@@ -84,11 +89,6 @@ class Answer:
         self._rows(herb)
         pooled = self.features.mean(axis=(1, 2))[None]
         return float(self._head.probabilities(pooled)[0, self._herbs.index(herb)])
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """The ids of all herbs that the model weighed."""
-        return self._herbs
 
     def to_dict(self, file: str = "") -> dict[str, Any]:
         """The answer as `recognise --json` and the web API give it."""

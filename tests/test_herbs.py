@@ -518,6 +518,12 @@ def test_a_herb_that_users_added_gets_its_pinyin():
     assert herb_named("Rosemary") == Herb("Rosemary")
 
 
+def test_an_index_is_sorted_by_pinyin_without_tones():
+    names = ["Rosemary", "枣", "安息香", "艾叶", "阿魏", "薄荷", "阿胶", "女贞子", "牛膝"]
+    sorted_ = [herb.zh for herb in sorted(map(herb_named, names), key=herbs.by_pinyin)]
+    assert sorted_ == words("艾叶 安息香 阿魏 薄荷 阿胶 牛膝 女贞子 Rosemary 枣")
+
+
 def test_the_name_in_a_language_is_never_empty():
     herb = catalogue()["党参"]
     assert [herb.name(x) for x in ("zh", "zh-CN", "zh-Hant", "zh_TW", "en", "de")] == [

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from PIL import Image
 
-from herbdemo.caution import POISON, STRANGER, TWIN_POISON, TWINS, Caution, cautions
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import overlay
 from herbdemo.herbs import Herb, find, herb_named, namesakes, search
 from herbdemo.ui import model, texts
 from herbdemo.ui import texts_api as t
+from herbdemo.ui.candidates import herb_text
+from herbdemo.ui.caution_view import caution_texts
 from herbdemo.ui.remote import PhotoFile, spoken
-from herbdemo.ui.result import herb_text
 from herbdemo.ui.text import Text
 from herbdemo.where import Where, where
 
@@ -67,7 +67,10 @@ def recognise_herb(photo: str) -> dict[str, Any]:
     answer = _answer(photo)
     said = answer.to_dict(Path(photo).name)
     spare = [t.UNKNOWN] if answer.verdict == "unknown" else []
-    return said | {"cautions": _said(*spare, *_cautions(answer)), "note": _both(texts.NOT_ADVICE)}
+    return said | {
+        "cautions": _said(*spare, *caution_texts(answer)),
+        "note": _both(texts.NOT_ADVICE),
+    }
 
 
 def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any]]:
@@ -87,7 +90,7 @@ def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any
         JSON: herb, probability, positive_evidence, share, words, verdict, cautions, note, model.
     """
     answer = _answer(photo)
-    wanted = _herb(answer.known, herb) if herb.strip() else answer.candidates[0].herb
+    wanted = _herb(answer.herbs, herb) if herb.strip() else answer.candidates[0].herb
     values = answer.heatmap(wanted.zh)
     place = where(values)
     said = {
@@ -118,7 +121,7 @@ def compare_herbs(photo: str, a: str, b: str) -> tuple[Image.Image, dict[str, An
         JSON: a, b (names, probability), look_alikes, words, verdict, cautions, note, model, sha256.
     """
     answer = _answer(photo)
-    first, second = _herb(answer.known, a), _herb(answer.known, b)
+    first, second = _herb(answer.herbs, a), _herb(answer.herbs, b)
     if first.zh == second.zh:
         raise spoken(HerbError(*t.SAME_HERB.format(herb_text(first)), hint="same-herb"))
     values = answer.contrast(first.zh, second.zh)
@@ -200,27 +203,11 @@ def _about(answer: "Answer") -> dict[str, Any]:
     """What every explanation says of the answer beside it."""
     return {
         "verdict": answer.verdict,
-        "cautions": _said(*_cautions(answer)),
+        "cautions": _said(*caution_texts(answer)),
         "note": _both(texts.NOT_ADVICE),
         "model": answer.model,
         "sha256": answer.sha256,
     }
-
-
-def _cautions(answer: "Answer") -> list[Text]:
-    found = cautions(answer.candidates, answer.verdict, known=answer.known)
-    return [_caution(caution) for caution in found]
-
-
-def _caution(caution: Caution) -> Text:
-    herb, other = herb_text(caution.herb), caution.other and herb_text(caution.other)
-    toxic = texts.POISON.get((caution.other or caution.herb).toxic, "")
-    return {
-        POISON: t.POISON.format(herb, toxic),
-        TWIN_POISON: t.TWIN_POISON.format(herb, other, toxic),
-        TWINS: t.TWINS.format(herb, other),
-        STRANGER: t.STRANGER.format(herb, other),
-    }[caution.kind]
 
 
 def _lies(herb: Herb, place: Where | None) -> Text:

@@ -12,12 +12,14 @@ from herbdemo.ui import (
     api,
     desk,
     gate,
+    herbs_tab,
     identify,
     learn,
     models,
     names,
     sandbox,
     texts,
+    texts_herbs,
     texts_learn,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
@@ -26,10 +28,11 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css")
+STYLES = ("page.css", "learn.css", "herbs.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
+    (texts_herbs.TAB_HERBS, herbs_tab.build),
     (texts_learn.TAB_LEARN, learn.build),
     (texts_learn.TAB_MODELS, models.build),
 )

@@ -54,25 +54,6 @@ LOOK_ALIKE = Text(
     "{}与{}是已知的易混淆品种。", "{} and {} are known to be easily mistaken for each other."
 )
 
-# What to be careful about, by the kinds of `caution`
-
-POISON = Text(
-    "候选{}有毒性记载（{}），须遵医嘱使用。",
-    "The candidate {} is listed as {}; only to be used as a physician directs.",
-)
-TWIN_POISON = Text(
-    "{}易与有毒的{}（{}）混淆，认错会伤人。",
-    "{} is easily mistaken for the poisonous {} ({}); a mistake may harm.",
-)
-TWINS = Text(
-    "{}与{}易混淆，两者都在候选之中；compare_herbs 标出照片各处更像哪一个。",
-    "{} and {} are easily mistaken for each other, and both are candidates; compare_herbs shows "
-    "which part of the photo speaks for which.",
-)
-STRANGER = Text(
-    "{}易与{}混淆，而这个模型不认识后者，无法排除。",
-    "{} is easily mistaken for {}, which this model does not know and cannot rule out.",
-)
 UNKNOWN = Text(
     "照片不像模型认识的任何药材；下列名字只是最接近的几种，不是答案。",
     "The photo looks like none of the model's herbs; the names are merely the nearest and no "
