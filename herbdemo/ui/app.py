@@ -18,6 +18,7 @@ from herbdemo.ui import (
     models,
     names,
     sandbox,
+    share,
     texts,
     texts_herbs,
     texts_learn,
@@ -28,7 +29,7 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css", "herbs.css")
+STYLES = ("page.css", "learn.css", "herbs.css", "share.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
@@ -65,9 +66,10 @@ def _forget(request: gr.Request) -> None:
 
 
 def prepare() -> None:
-    """What the server does beside the page: load the model, and end its job when it ends itself."""
+    """What the server does beside the page: tools, the model, shared results, and its job's end."""
     agents.install()
     wake()
+    share.keep_clean()
     desk.jobs().end_with_this_process()
 
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from herbdemo.errors import HerbError
 from herbdemo.herbs import herb_named
-from herbdemo.ui import gate, live, model, sandbox, texts, texts_learn
+from herbdemo.ui import gate, live, model, sandbox, share, texts, texts_learn
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import PhotoInput, example_photos
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
@@ -57,6 +57,7 @@ def one_photo() -> None:
     for event in (photo.photo(uploaded, photo, **options), photo.example(example, None, **options)):
         event.failure(None, js=result.no_answer)  # the queue is full, or the connection is gone
     wire(result, {"correct": correct}, inputs=[photo], outputs=[], notice=notice)
+    share.build(photo, result, notice, examples)
 
 
 def look(path: str | None, who: Visitor | None = None) -> str:
@@ -69,7 +70,9 @@ def look(path: str | None, who: Visitor | None = None) -> str:
     try:
         box = sandbox.recogniser(who.session) if who else None
         answer = model.recognise(path, by=box) if box else model.recognise(path)
-        return answer_html(answer, correctable=who is not None and who.owner, closer=True)
+        return answer_html(
+            answer, correctable=who is not None and who.owner, shareable=True, closer=True
+        )
     except HerbError as error:
         return error_html(error)
     except Exception:  # nothing else may reach a visitor, least of all a path or a traceback
