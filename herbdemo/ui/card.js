@@ -1,5 +1,5 @@
 // A result as one picture to send to someone, drawn here: the browser has fonts for both languages,
-// the photo and the map are here already, and nothing goes to the server.
+// the photo and the map are here already, and nothing goes to the server. share.py gives: element.
 const CARD = { width: 1080, margin: 60, paper: "#f7f2e7", card: "#fffdf8", ink: "#232a24", soft: "#5d5b4e",
   line: "#e0d8c5", herb: "#2f6b45", cinnabar: "#ab3a29", tallest: 1000 };
 
@@ -57,7 +57,7 @@ function cardOf(root) {
       share: parseFloat(row.querySelector(".bar i").style.width) / 100,
       pressed: row.getAttribute("aria-pressed") === "true",
     })),
-    advice: said(root.querySelector(".advice")),
+    advice: said(element.querySelector(".card-advice")),
     model: said(root.querySelector(".colophon summary b")),
     sha: root.querySelector(".colophon code").textContent,
     day: root.querySelector(".shared")?.dataset.day ?? new Date().toISOString().slice(0, 10),

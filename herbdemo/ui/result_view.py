@@ -13,12 +13,13 @@ class ResultView(gr.HTML):
     Triggers `act`, as a `Piece` does. It follows the `PhotoInput` that names it in `into`.
     """
 
-    def __init__(self, *, elem_id: str) -> None:
+    def __init__(self, *, elem_id: str, **options: object) -> None:
         super().__init__(
             html_template=_template(elem_id),
             js_on_load=script("answer.js"),
             apply_default_css=False,
             elem_id=elem_id,
+            **options,  # Gradio makes it anew, with more, where a handler leaves it as it is
         )
         #: for an event's `failure`: the queue is full, or the connection is gone
         self.no_answer = (

@@ -43,7 +43,7 @@ _lately: list[tuple[float, str]] = []  # when, and from which address
 class Sharing(gr.HTML):
     """The dialog that makes a link. Its value, JSON, tells the browser what became of an act."""
 
-    def __init__(self, into: str, **options: object) -> None:
+    def __init__(self, *, into: str, **options: object) -> None:
         super().__init__(
             html_template=_template(into),
             js_on_load=script("card.js", "share.js"),
@@ -59,7 +59,7 @@ def build(
     photo: PhotoInput, result: ResultView, notice: Piece, examples: Mapping[str, Path]
 ) -> None:
     """Let the answers in `result` be shared, and open those that a link names."""
-    sharing = Sharing(result.elem_id, elem_id="sharing")
+    sharing = Sharing(into=result.elem_id, elem_id="sharing")
 
     def share(path: str | None, data: dict[str, str], who: Visitor) -> Change:
         given = photo_of(data.get("photo", ""), [path, *examples.values()])
@@ -135,7 +135,7 @@ def photo_of(sha256: str, paths: list[str | Path | None]) -> Path:
 
 
 def kept_html(name: str) -> str:
-    """A shared result as it was seen, under a line that says so; or a sentence why there is none."""
+    """A shared result as it was seen, under a line that says so; or why there is none."""
     from herbdemo.kept import open_kept
 
     try:
@@ -197,4 +197,5 @@ def _template(into: str) -> str:
         <span class="done">{t.SURE.html}</span></button>
       <button value="close">{texts.CLOSE.html}</button></div>
   </form>
-</dialog>"""
+</dialog>
+<span class="card-advice" hidden>{texts.NOT_ADVICE.html}</span>"""

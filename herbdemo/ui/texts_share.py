@@ -11,8 +11,8 @@ TITLE = Text("把这个结果做成链接", "Make a link to this result")
 PRIVACY = Text(
     "服务器会保留最多 {} 天：缩小到 {} 像素的照片（不含拍摄地点等信息）、五个候选与热图、所用模型。"
     "拿到链接的人都能看到；照片里有不愿外传的东西，就不要分享。",
-    "The server will keep, for up to {} days: the photo, reduced to {} pixels and without the place "
-    "it was taken or the like, the five candidates with their heatmaps, and which model answered. "
+    "The server will keep, for up to {} days: the photo, reduced to {} pixels and without the "
+    "place where it was taken, the five candidates with their heatmaps, and which model answered. "
     "Whoever has the link can see them. Do not share a photo that shows what others must not see.",
 )
 PRIVACY_MORE = Text(
