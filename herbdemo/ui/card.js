@@ -47,7 +47,10 @@ function cardOf(root) {
     verdict: answer.dataset.verdict,
     seal: said(root.querySelector(".verdict .seal")),
     headline: said(root.querySelector(".verdict h2")),
-    cautions: every(".cautions p").map(said),
+    cautions: [
+      ...(answer.dataset.verdict === "unknown" ? [said(element.querySelector(".card-unknown"))] : []),
+      ...every(".cautions p").map(said),
+    ],
     rows: every(".candidates .row").map((row) => ({
       han: row.querySelector(".han").textContent,
       pinyin: row.querySelector(".pinyin").textContent,
@@ -152,7 +155,7 @@ function compose(pen, card, ink) {
     write(fit(row.western, inner * 0.66, 25), margin + 28, y + 86, CARD.soft);
     const bar = inner * 0.22, left = width - margin - 26 - bar;
     box(left, y + 74, bar, 10, 5, CARD.line);
-    box(left, y + 74, Math.max(4, bar * row.share), 10, 5, CARD.herb);
+    box(left, y + 74, Math.max(4, bar * row.share), 10, 5, card.verdict === "unknown" ? CARD.soft : CARD.herb);
     y += 116;
   }
   y += 14;

@@ -87,12 +87,12 @@ document.addEventListener("herb:done", ({ detail }) => { // refused: the notice 
 
 // A link that was opened. Its name leaves the address when another photo is given.
 const leave = () => history.replaceState(null, "", location.pathname + location.hash);
-if (named()) {
-  document.querySelector(`.giver[data-into="${into}"]`)?.setAttribute("data-filled", "");
-  act("reopen", { name: named() });
-}
+if (named()) act("reopen", { name: named() });
 document.addEventListener("herb:pending", ({ detail }) => { if (detail.into === into && named()) leave(); });
 document.addEventListener("herb:answered", ({ detail }) => {
-  const banner = detail.into === into && result().querySelector(".shared");
-  if (banner?.dataset.herb) [...result().querySelectorAll(".row")].find((row) => row.dataset.herb === banner.dataset.herb)?.click();
+  if (detail.into !== into) return;
+  if (named()) document.querySelector(`.giver[data-into="${into}"]`).dataset.filled = ""; // make room
+  const banner = result().querySelector(".shared");
+  const rows = [...result().querySelectorAll(".row")];
+  if (banner?.dataset.herb) rows.find((row) => row.dataset.herb === banner.dataset.herb)?.click();
 });

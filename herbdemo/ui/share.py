@@ -142,7 +142,7 @@ def kept_html(name: str) -> str:
         kept = open_kept(name)
     except HerbError as error:
         return error_html(error, t.GONE_TITLE)
-    return _banner(name, kept) + answer_html(kept.answer)
+    return _banner(name, kept) + answer_html(kept.answer, shareable=True)
 
 
 def _banner(name: str, kept: "Kept") -> str:
@@ -198,4 +198,5 @@ def _template(into: str) -> str:
       <button value="close">{texts.CLOSE.html}</button></div>
   </form>
 </dialog>
-<span class="card-advice" hidden>{texts.NOT_ADVICE.html}</span>"""
+<span class="card-advice" hidden>{texts.NOT_ADVICE.html}</span>
+<span class="card-unknown" hidden>{t.CARD_UNKNOWN.html}</span>"""

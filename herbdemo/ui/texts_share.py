@@ -4,6 +4,10 @@ from herbdemo.ui.text import Text
 
 SHARE = Text("分享", "Share")
 CARD = Text("图卡", "Picture card")
+CARD_UNKNOWN = Text(
+    "下面只是最接近的几种，切勿当作答案。",
+    "The names below are merely the nearest, and no answer.",
+)
 
 # Before a link is made: what will be kept, where and for how long
 
