@@ -122,6 +122,45 @@ def test_poison_is_flagged():
     page = result.answer_html(answer())
     assert page.count('class="poison"') == 1  # 附子 alone
     assert "毒性药材" in page
+    live_view = result.names_html(answer().candidates, "certain")
+    assert live_view.count('class="poison"') == 1
+
+
+def test_a_poison_among_the_candidates_is_warned_of():
+    page = result.answer_html(answer())
+    assert "也可能是附子（10.0%），它列为“有毒”" in spoken(page, "zh")
+    assert "It may also be prepared common monkshood daughter root (10.0%)" in spoken(page, "en")
+    first = result.answer_html(answer("附子", "党参"))
+    assert "附子列为“有毒”。须遵医嘱" in spoken(first, "zh")
+    assert page.index('class="cautions"') < page.index('class="candidates"')
+
+
+def test_a_look_alike_that_the_model_never_saw_is_named():
+    page = result.answer_html(answer("白芍", "桃"))
+    assert "白芍容易与赤芍混淆，而本模型从未见过后者" in spoken(page, "zh")
+    assert "White peony root is easily confused with red peony root" in spoken(page, "en")
+    assert 'data-goto="herbs" data-herb="赤芍"' in page
+    assert "cautions" not in result.answer_html(answer("白芍", "桃", herbs=("赤芍",)))
+    deadly = result.answer_html(answer("金银花", "桃"))
+    assert "钩吻" in spoken(deadly, "zh")
+    assert "listed as highly toxic" in spoken(deadly, "en")
+
+
+def test_candidates_that_look_alike_bring_their_contrast():
+    page = result.answer_html(answer("桃", "白芍", "赤芍"))
+    assert "白芍与赤芍容易混淆" in spoken(page, "zh")
+    assert "对比图：白芍，而不是赤芍" in page
+    assert 'class="duel"' not in page  # the large map compares with the first only
+    page = result.answer_html(answer("白芍", "桃", "赤芍"))
+    assert 'class="duel" data-index="2" data-mode="contrast"' in page
+
+
+def test_each_name_leads_to_its_herb_and_if_wanted_to_a_closer_look():
+    page = result.answer_html(answer())
+    assert page.count('data-goto="herbs"') >= 5
+    assert 'data-goto="explain"' not in page
+    page = result.answer_html(answer(), closer=True)
+    assert 'data-goto="explain" data-herb="党参" data-photo="00"' in page
 
 
 def test_a_map_without_evidence_says_so():

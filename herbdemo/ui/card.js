@@ -1,7 +1,7 @@
 // A result as one picture to send to someone, drawn here: the browser has fonts for both languages,
 // the photo and the map are here already, and nothing goes to the server. share.py gives: element.
 const CARD = { width: 1080, margin: 60, paper: "#f7f2e7", card: "#fffdf8", ink: "#232a24", soft: "#5d5b4e",
-  line: "#e0d8c5", herb: "#2f6b45", cinnabar: "#ab3a29", tallest: 1000 };
+  line: "#e0d8c5", herb: "#2f6b45", cinnabar: "#ab3a29", amber: "#8a5a0b", tallest: 1000 };
 
 async function drawCard(root, button) {
   if (button.ariaBusy === "true") return;
@@ -48,8 +48,9 @@ function cardOf(root) {
     seal: said(root.querySelector(".verdict .seal")),
     headline: said(root.querySelector(".verdict h2")),
     cautions: [
-      ...(answer.dataset.verdict === "unknown" ? [said(element.querySelector(".card-unknown"))] : []),
-      ...every(".cautions p").map(said),
+      ...(answer.dataset.verdict === "unknown" ? [[said(element.querySelector(".card-unknown")), CARD.cinnabar]] : []),
+      ...every(".caution").map((caution) =>
+        [said(caution.querySelector("p")), caution.matches(".grave") ? CARD.cinnabar : CARD.amber]),
     ],
     rows: every(".candidates .row").map((row) => ({
       han: row.querySelector(".han").textContent,
@@ -120,7 +121,7 @@ function compose(pen, card, ink) {
   y += 26;
 
   // The verdict
-  const colour = { certain: CARD.herb, unsure: "#8a5a0b", unknown: CARD.cinnabar }[card.verdict];
+  const colour = { certain: CARD.herb, unsure: CARD.amber, unknown: CARD.cinnabar }[card.verdict];
   font(26, 600);
   const seal = pen.measureText(card.seal).width + 36;
   box(margin, y + 4, seal, 50, 10, colour);
@@ -128,10 +129,10 @@ function compose(pen, card, ink) {
   y = paragraph(card.headline, margin + seal + 22, y, inner - seal - 22, 42, CARD.ink, { weight: 600, most: 3 });
   y = Math.max(y, 0) + 18;
 
-  for (const caution of card.cautions.slice(0, 3)) {
+  for (const [caution, shade] of card.cautions.slice(0, 3)) {
     const top = y;
-    y = paragraph(caution, margin + 26, y + 10, inner - 26, 27, CARD.cinnabar, { most: 4 }) + 10;
-    box(margin, top + 12, 6, y - top - 18, 3, CARD.cinnabar);
+    y = paragraph(caution, margin + 26, y + 10, inner - 26, 27, shade, { most: 4 }) + 10;
+    box(margin, top + 12, 6, y - top - 18, 3, shade);
   }
   if (card.cautions.length) y += 12;
 

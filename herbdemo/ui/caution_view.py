@@ -21,15 +21,14 @@ def cautions_html(answer: "Answer", photo: tuple[int, int]) -> str:
     Args:
         photo: width and height of the photo as it is shown.
     """
-    items = [_item(answer, said, group, photo) for said, group in _sentences(answer)]
+    items = [_item(answer, said, about, photo) for said, about in _sentences(answer)]
     if not items:
         return ""
-    label = t.CAUTIONS.attribute("aria-label")
-    return f'<ul class="cautions" role="note" {label}>{"".join(items)}</ul>'
+    return f'<ul class="cautions" {t.CAUTIONS.attribute("aria-label")}>{"".join(items)}</ul>'
 
 
 def caution_texts(answer: "Answer") -> list[Text]:
-    """The same cautions as sentences alone."""
+    """The same cautions as sentences alone, for programs and agents."""
     return [said for said, _ in _sentences(answer)]
 
 
@@ -51,16 +50,14 @@ def _said(answer: "Answer", caution: Caution) -> Text:
     if caution.kind == TWIN_POISON:
         said = t.TWIN_POISON_KNOWN if caution.known else t.TWIN_POISON_UNSEEN
         return said.format(herb_text(herb), herb_text(other), _class(other))
-    assert caution.kind == TWINS
     return t.TWINS.format(herb_text(herb), herb_text(other))
 
 
 def _poison(answer: "Answer", herb: Herb) -> Text:
-    first, *rest = answer.candidates
-    if herb == first.herb and answer.verdict != "unknown":
+    if herb == answer.candidates[0].herb and answer.verdict != "unknown":
         return t.POISON_FIRST.format(herb_text(herb), _class(herb))
-    odds = {item.herb: item.probability for item in (first, *rest)}
-    return t.POISON_POSSIBLE.format(herb_text(herb), percent(odds[herb]), _class(herb))
+    (odds,) = (item.probability for item in answer.candidates if item.herb == herb)
+    return t.POISON_POSSIBLE.format(herb_text(herb), percent(odds), _class(herb))
 
 
 def _class(herb: Herb) -> Text:
@@ -85,16 +82,18 @@ def _duel(answer: "Answer", herb: Herb, other: Herb, photo: tuple[int, int]) -> 
     )
 
 
+_KINDS = {POISON: "grave", TWIN_POISON: "grave", TWINS: "twins", STRANGER: "stranger"}
+
+
 def _item(answer: "Answer", said: Text, about: Sequence[Caution], photo: tuple[int, int]) -> str:
     first, duel = about[0], ""
     herbs = [caution.other or caution.herb for caution in about]
     if first.kind == TWINS:
-        herbs = [first.herb, first.other]
-        duel = _duel(answer, *herbs, photo)
-    kind = "grave" if first.kind in (POISON, TWIN_POISON) else "twins"
+        herbs = [one for one in (first.herb, first.other) if one != answer.candidates[0].herb]
+        duel = _duel(answer, first.herb, first.other, photo)
     leads = "".join(about_button(herb, herb_text(herb), kind="lead") for herb in herbs)
     return (
-        f'<li class="caution {kind}">{_SIGN}<div><p>{said.html}</p> '
+        f'<li class="caution {_KINDS[first.kind]}">{_SIGN}<div><p>{said.html}</p> '
         f'<span class="leads">{leads}</span>{duel}</div></li>'
     )
 

@@ -118,8 +118,8 @@ TWINS = Text(
 )
 TWINS_MAP = Text("看对比图", "Show the contrast map")
 STRANGER = Text(
-    "{0}容易与{1}混淆，而本模型从未见过{1}，分不出来。",
-    "{0} is easily confused with {1}, which this model has never seen: it cannot tell.",
+    "{}容易与{}混淆，而本模型从未见过后者，分不出来。",
+    "{} is easily confused with {}, which this model has never seen: it cannot tell.",
 )
 
 # Parts of a plant, an animal or a mineral, as herbs.csv has them
