@@ -81,6 +81,16 @@ class Answer:
         """Why herb a and not herb b: float32 (h, w) in -1..1, positive where it speaks for a."""
         return heatmap.contrast(self.features, *self._rows(a, b))
 
+    def probability(self, herb: str) -> float:
+        """The calibrated probability of any herb of the model, not only of the five.
+
+        Raises:
+            HerbError: the model does not know the herb.
+        """
+        self._rows(herb)
+        pooled = self.features.mean(axis=(1, 2))[None]
+        return float(self._head.probabilities(pooled)[0, self._herbs.index(herb)])
+
     def to_dict(self, file: str = "") -> dict[str, Any]:
         """The answer as `recognise --json` and the web API give it."""
         return {

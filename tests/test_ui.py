@@ -328,7 +328,7 @@ def test_only_what_programs_may_call_is_public():
     public = {
         fn.api_name for fn in app.demo.fns.values() if fn.api_visibility == "public" and fn.fn
     }
-    assert public == {"recognise", "explain"}
+    assert public == {"recognise_herb", "explain_herb", "compare_herbs", "list_herbs"}
 
 
 def test_the_photo_is_handed_over_unopened(tmp_path):

@@ -8,6 +8,7 @@ import gradio as gr
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
 from herbdemo.ui import (
+    agents,
     api,
     batch,
     desk,
@@ -18,6 +19,7 @@ from herbdemo.ui import (
     models,
     names,
     sandbox,
+    share,
     texts,
     texts_batch,
     texts_herbs,
@@ -29,7 +31,7 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css", "herbs.css", "batch.css", "many.css")
+STYLES = ("page.css", "learn.css", "herbs.css", "batch.css", "many.css", "share.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
@@ -67,8 +69,10 @@ def _forget(request: gr.Request) -> None:
 
 
 def prepare() -> None:
-    """What the server does beside the page: load the model, and end its job when it ends itself."""
+    """What the server does beside the page: tools, the model, shared results, and its job's end."""
+    agents.install()
     wake()
+    share.keep_clean()
     desk.jobs().end_with_this_process()
 
 
@@ -91,6 +95,7 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,
+        "mcp_server": True,  # what `api` offers, for agents
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from herbdemo.caution import POISON, STRANGER, TWIN_POISON, Caution, cautions
+from herbdemo.caution import POISON, STRANGER, TWIN_POISON, TWINS, Caution, cautions
 from herbdemo.herbs import Herb
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
@@ -21,32 +21,36 @@ def cautions_html(answer: "Answer", photo: tuple[int, int]) -> str:
     Args:
         photo: width and height of the photo as it is shown.
     """
-    found = cautions(answer.candidates, answer.verdict, known=answer.herbs)
-    strangers = [caution for caution in found if caution.kind == STRANGER]
-    items = [_caution(answer, caution, photo) for caution in found if caution.kind != STRANGER]
-    items += [_strangers(strangers)] if strangers else []
+    items = [_item(answer, said, about, photo) for said, about in _sentences(answer)]
     if not items:
         return ""
     return f'<ul class="cautions" {t.CAUTIONS.attribute("aria-label")}>{"".join(items)}</ul>'
 
 
-def _caution(answer: "Answer", caution: Caution, photo: tuple[int, int]) -> str:
+def caution_texts(answer: "Answer") -> list[Text]:
+    """The same cautions as sentences alone, for programs and agents."""
+    return [said for said, _ in _sentences(answer)]
+
+
+def _sentences(answer: "Answer") -> list[tuple[Text, list[Caution]]]:
+    """Each sentence with what it is about; all herbs that the model never saw share the last."""
+    found = cautions(answer.candidates, answer.verdict, known=answer.herbs)
+    strangers = [caution for caution in found if caution.kind == STRANGER]
+    said = [(_said(answer, caution), [caution]) for caution in found if caution.kind != STRANGER]
+    if strangers:  # some herbs have half a dozen
+        others = herbs_text([caution.other for caution in strangers])
+        said.append((t.STRANGER.format(herb_text(strangers[0].herb), others), strangers))
+    return [(Text(zh, en[:1].upper() + en[1:]), about) for (zh, en), about in said]
+
+
+def _said(answer: "Answer", caution: Caution) -> Text:
     herb, other = caution.herb, caution.other
     if caution.kind == POISON:
-        return _item("grave", _poison(answer, herb), [herb])
-    name, twin = herb_text(herb), herb_text(other)
+        return _poison(answer, herb)
     if caution.kind == TWIN_POISON:
         said = t.TWIN_POISON_KNOWN if caution.known else t.TWIN_POISON_UNSEEN
-        return _item("grave", said.format(name, twin, _class(other)), [other])
-    leads = [one for one in (herb, other) if one != answer.candidates[0].herb]
-    return _item("twins", t.TWINS.format(name, twin), leads, _duel(answer, herb, other, photo))
-
-
-def _strangers(found: Sequence[Caution]) -> str:
-    """All herbs that the model never saw in one sentence: some herbs have half a dozen."""
-    others = [caution.other for caution in found]
-    said = t.STRANGER.format(herb_text(found[0].herb), herbs_text(others))
-    return _item("stranger", said, others)
+        return said.format(herb_text(herb), herb_text(other), _class(other))
+    return t.TWINS.format(herb_text(herb), herb_text(other))
 
 
 def _poison(answer: "Answer", herb: Herb) -> Text:
@@ -78,11 +82,18 @@ def _duel(answer: "Answer", herb: Herb, other: Herb, photo: tuple[int, int]) -> 
     )
 
 
-def _item(kind: str, said: Text, herbs: Sequence[Herb], duel: str = "") -> str:
-    said = Text(said.zh, said.en[:1].upper() + said.en[1:])  # it may begin with a herb's name
+_KINDS = {POISON: "grave", TWIN_POISON: "grave", TWINS: "twins", STRANGER: "stranger"}
+
+
+def _item(answer: "Answer", said: Text, about: Sequence[Caution], photo: tuple[int, int]) -> str:
+    first, duel = about[0], ""
+    herbs = [caution.other or caution.herb for caution in about]
+    if first.kind == TWINS:
+        herbs = [one for one in (first.herb, first.other) if one != answer.candidates[0].herb]
+        duel = _duel(answer, first.herb, first.other, photo)
     leads = "".join(about_button(herb, herb_text(herb), kind="lead") for herb in herbs)
     return (
-        f'<li class="caution {kind}">{_SIGN}<div><p>{said.html}</p> '
+        f'<li class="caution {_KINDS[first.kind]}">{_SIGN}<div><p>{said.html}</p> '
         f'<span class="leads">{leads}</span>{duel}</div></li>'
     )
 

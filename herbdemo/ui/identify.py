@@ -13,6 +13,7 @@ from herbdemo.ui import (
     live,
     model,
     sandbox,
+    share,
     specimen,
     texts,
     texts_learn,
@@ -67,6 +68,7 @@ def one_photo() -> None:
     for event in (photo.photo(uploaded, photo, **options), photo.example(example, None, **options)):
         event.failure(None, js=result.no_answer)  # the queue is full, or the connection is gone
     wire(result, {"correct": correct}, inputs=[photo], outputs=[], notice=notice)
+    share.build(photo, result, notice, examples)
 
 
 def look(path: str | None, who: Visitor | None = None) -> str:
@@ -79,7 +81,9 @@ def look(path: str | None, who: Visitor | None = None) -> str:
     try:
         box = sandbox.recogniser(who.session) if who else None
         answer = model.recognise(path, by=box) if box else model.recognise(path)
-        return answer_html(answer, correctable=who is not None and who.owner, closer=True)
+        return answer_html(
+            answer, correctable=who is not None and who.owner, shareable=True, closer=True
+        )
     except HerbError as error:
         return error_html(error)
     except Exception:  # nothing else may reach a visitor, least of all a path or a traceback

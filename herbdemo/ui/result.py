@@ -17,6 +17,7 @@ from herbdemo.heatmap import shrunk
 from herbdemo.ui import sandbox, texts, texts_learn
 from herbdemo.ui.candidates import candidates_html, herb_text, plain_candidates_html
 from herbdemo.ui.caution_view import cautions_html
+from herbdemo.ui.keepsake import keepsake_html
 from herbdemo.ui.names import name_field
 from herbdemo.ui.pictures import data_url
 from herbdemo.ui.text import Text
@@ -27,19 +28,23 @@ if TYPE_CHECKING:  # importing it imports torch
 PHOTO_SIDE = 1024  # pixels of the photo that is sent back
 
 
-def answer_html(answer: "Answer", *, correctable: bool = False, closer: bool = False) -> str:
+def answer_html(
+    answer: "Answer", *, correctable: bool = False, closer: bool = False, shareable: bool = False
+) -> str:
     """The whole result: the photo under its heatmap, the verdict, cautions, five names, the model.
 
     Args:
         correctable: with a form to say what the photo really shows.
         closer: with buttons that take the photo to the Explain tab.
+        shareable: with a button for a link; see share.py.
     """
     shown = shrunk(answer.photo.image, PHOTO_SIDE)
     thumb = data_url(shrunk(shown, 144), "jpeg", quality=75)  # under all the small maps
     return (
         f'<article class="answer" data-verdict="{answer.verdict}" '
-        f'data-photo="{html.escape(answer.photo.sha256)}" data-id="{secrets.token_hex(4)}">'
-        f"{_stage(answer, shown)}"
+        f'data-photo="{html.escape(answer.photo.sha256)}" '
+        f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
+        f"{_stage(answer, shown, shareable)}"
         f'<div class="findings" style="--thumb:url({thumb})">{_verdict(answer)}'
         f"{cautions_html(answer, shown.size)}{candidates_html(answer, shown, closer=closer)}"
         f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
@@ -64,7 +69,7 @@ def names_html(candidates: Iterable["Candidate"], verdict: str, *, between: str 
 # The photo and its heatmap
 
 
-def _stage(answer: "Answer", shown: Image.Image) -> str:
+def _stage(answer: "Answer", shown: Image.Image, shareable: bool) -> str:
     photo = data_url(shown, "jpeg", quality=86)
     width, height = shown.size
     return (
@@ -87,7 +92,7 @@ def _stage(answer: "Answer", shown: Image.Image) -> str:
         f'<div class="saves"><button type="button" class="quiet" data-save="overlay">'
         f"{_ARROW}{texts.SAVE_OVERLAY.html}</button>"
         f'<button type="button" class="quiet" data-save="raw">{_ARROW}{texts.SAVE_RAW.html}'
-        f"</button></div></div></section>"
+        f"</button></div>{keepsake_html(shareable=shareable)}</div></section>"
     )
 
 

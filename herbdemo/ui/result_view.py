@@ -19,7 +19,7 @@ class ResultView(gr.HTML):
             js_on_load=script("answer.js"),
             apply_default_css=False,
             elem_id=elem_id,
-            **options,
+            **options,  # Gradio makes it anew, with more, where a handler leaves it as it is
         )
         #: for an event's `failure`: the queue is full, or the connection is gone
         self.no_answer = (

@@ -6,13 +6,13 @@ them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictiona
 """
 
 from herbdemo.herbs import TOXIC
-from herbdemo.ui import texts_batch, texts_herbs, texts_learn, texts_many
+from herbdemo.ui import texts_api, texts_batch, texts_herbs, texts_learn, texts_many, texts_share
 from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
     """Chinese to English, of all sentences of the page that hold nothing to be filled in."""
-    modules = (texts_batch, texts_herbs, texts_learn, texts_many)
+    modules = (texts_api, texts_batch, texts_herbs, texts_learn, texts_many, texts_share)
     found = [*globals().values(), *(value for module in modules for value in vars(module).values())]
     texts = [value for value in found if isinstance(value, Text)]
     return {text.zh: text.en for text in texts if "{" not in text.zh}
@@ -31,10 +31,11 @@ TAB_IDENTIFY = Text("识别", "Identify")
 TAB_PHOTO = Text("照片", "Photo")
 TAB_LIVE = Text("实时", "Live")
 FOOT = Text(
-    "照片只在运行本程序的机器上处理，数小时内删除；主人放进药材库的会留下。"
-    "仅供学习参考，不能代替医师或药师的判断。",
+    "照片只在运行本程序的机器上处理，数小时内删除；主人放进药材库的会留下，"
+    "分享的结果保留 7 天。仅供学习参考，不能代替医师或药师的判断。",
     "Photos are handled only on the machine that runs this app and deleted within hours, but for "
-    "those that its owner puts into the library. For study and reference; not medical advice.",
+    "those that its owner puts into the library; results that are shared stay for 7 days. For "
+    "study and reference; not medical advice.",
 )
 FOOT_API = Text("用程序调用", "Use it from a program")
 

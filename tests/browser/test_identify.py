@@ -329,7 +329,9 @@ def test_the_page_is_quiet_and_stays_on_this_host(new_page, server):
 def test_private_handlers_are_not_offered(server):
     with urllib.request.urlopen(f"{server}gradio_api/info", timeout=30) as response:
         offered = json.load(response)
-    assert set(offered["named_endpoints"]) == {"/recognise", "/explain"}
+    assert set(offered["named_endpoints"]) == {
+        "/recognise_herb", "/explain_herb", "/compare_herbs", "/list_herbs",
+    }  # fmt: skip
     assert offered["unnamed_endpoints"] == {}
 
 
@@ -337,4 +339,4 @@ def test_the_foot_opens_how_to_call_it_from_a_program(page):
     page.wait_for_selector(".giver")
     assert not page.locator("footer[aria-label]").is_visible()
     page.click("[data-open-api]")
-    page.wait_for_selector("text=/recognise", timeout=PATIENCE)
+    page.wait_for_selector("text=/recognise_herb", timeout=PATIENCE)
