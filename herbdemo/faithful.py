@@ -1,0 +1,170 @@
+"""Whether a map shows what the model really looks at: what happens without its bright parts?
+
+from herbdemo.faithful import faithfulness
+faithfulness(explainer(), seen, "金银花", explanation.values).verdict
+
+Parts of the photo are taken away in the order of the map, and the model is asked again. Two ways
+from the literature: ROAD (Rong et al. 2022) fills the hole from its surroundings, so that the hole
+itself tells nothing; deletion and insertion (Petsiuk et al. 2018) blur a growing part of the photo,
+and bring a growing part of a blurred photo back. Three dozen forward passes in all.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from herbdemo.explain import Explainer, Progress, Seen, Stop, Stopped
+from herbdemo.heatmap import resized
+
+SHARES = (0.1, 0.3, 0.5, 0.7)  # of the photo's area; larger holes take seconds each to fill
+SAID = 0.5  # the share of which the page speaks in words: with less, many answers stay as they are
+STEPS = tuple(step / 10 for step in range(11))  # of deletion and insertion
+BLUR = 16  # px of a photo of 224: colours stay, and no herb is left to recognise
+NOISE = 0.01  # added to what ROAD fills in, as its authors do
+BATCH = 8  # photos per forward pass
+# Where the same map is laid by way of comparison, in shares of its height and width: in the middle
+# of each quarter, when the map itself shines in the middle.
+ELSEWHERE = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
+# Of each map; the ends of both curves are the photo and the blurred photo.
+PHOTOS = 2 * len(SHARES) + len(ELSEWHERE) + 2 * len(STEPS) - 3
+CLEAR = 0.05  # a smaller change of the probability is nothing that a person would call one
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """What the model makes of the photo when parts of it are gone. All are probabilities, 0..1.
+
+    Attributes:
+        whole: of the herb, for the whole photo.
+        most, least: without the brightest, or the dullest, of each of `SHARES`, as ROAD fills them.
+        elsewhere: without as much as `SAID` in other places, as if by chance.
+        deletion: with more and more of the brightest blurred, at `STEPS`.
+        insertion: with more and more of the brightest brought back into a blurred photo.
+    """
+
+    whole: float
+    most: tuple[float, ...]
+    least: tuple[float, ...]
+    elsewhere: float
+    deletion: tuple[float, ...]
+    insertion: tuple[float, ...]
+
+    @property
+    def road(self) -> float:
+        """Mean of `least` less that of `most`: 0 for a map that knows nothing, at best near 1."""
+        return float(np.mean(self.least) - np.mean(self.most))
+
+    @property
+    def deletion_auc(self) -> float:
+        """Area below `deletion`: the smaller, the better."""
+        return float(np.trapezoid(self.deletion, STEPS))
+
+    @property
+    def insertion_auc(self) -> float:
+        """Area below `insertion`: the larger, the better."""
+        return float(np.trapezoid(self.insertion, STEPS))
+
+    @property
+    def said(self) -> tuple[float, float]:
+        """The probabilities without the brightest and without the dullest `SAID`."""
+        at = SHARES.index(SAID)
+        return self.most[at], self.least[at]
+
+    @property
+    def verdict(self) -> str:
+        """What may be said of the map.
+
+        "faithful": its bright parts matter, more than others and more than its dull parts;
+        "unfaithful": others matter more; "open": too little changes to tell, as with a herb that
+        fills the photo, or one that the model does not see in it anyway.
+        """
+        if self.road > CLEAR and self.said[0] < self.elsewhere + CLEAR:
+            return "faithful"
+        return "unfaithful" if self.road < -CLEAR else "open"
+
+
+def faithfulness(
+    explainer: Explainer,
+    seen: Seen,
+    herb: str,
+    values: np.ndarray,
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Faithfulness:
+    """Measure the map `values` (h, w) of `herb` on the photo `seen`.
+
+    Args:
+        progress: told the share done, 0..1, before each batch.
+        stop: asked as often whether to give up.
+
+    Raises:
+        HerbError: the model does not know the herb.
+        Stopped: `stop` said so.
+    """
+    x = seen.x[0].cpu()
+    photos = _photos(x, _rank(values, x.shape[-1]), values)
+    found: list[float] = []
+    while batch := list(itertools.islice(photos, BATCH)):
+        if stop is not None and stop():
+            raise Stopped
+        if progress is not None:
+            progress(len(found) / PHOTOS)
+        found += explainer.probabilities(torch.stack(batch), herb).tolist()
+    whole = float(seen.probabilities[explainer.herbs.index(herb)])
+    parts = np.split(np.array(found), np.cumsum([len(SHARES), len(SHARES), len(ELSEWHERE), len(STEPS) - 1]))
+    most, least, elsewhere, deletion, insertion = (tuple(map(float, part)) for part in parts)
+    return Faithfulness(
+        whole=whole,
+        most=most,
+        least=least,
+        elsewhere=float(np.mean(elsewhere)),
+        deletion=(whole, *deletion),
+        insertion=(deletion[-1], *insertion, whole),
+    )
+
+
+def _photos(x: Tensor, rank: np.ndarray, values: np.ndarray) -> Iterator[Tensor]:
+    """All that the model is asked about, in the order of the parts above."""
+    for share in SHARES:
+        yield _filled(x, rank < share)
+    for share in SHARES:
+        yield _filled(x, rank >= 1 - share)
+    height, width = values.shape
+    for down, right in ELSEWHERE:
+        moved = np.roll(values, (round(down * height), round(right * width)), axis=(0, 1))
+        yield _filled(x, _rank(moved, x.shape[-1]) < SAID)
+    sigma = BLUR * x.shape[-1] / 224
+    blurred = gaussian_blur(x, [2 * int(2 * sigma) + 1] * 2, [sigma] * 2)
+    ranks = torch.from_numpy(rank)
+    for step in STEPS[1:]:
+        yield torch.where(ranks < step, blurred, x)
+    for step in STEPS[1:-1]:
+        yield torch.where(ranks < step, x, blurred)
+
+
+def _rank(values: np.ndarray, side: int) -> np.ndarray:
+    """Where each pixel of the photo stands: (side, side), from 0 for the brightest up to 1.
+
+    Much of a map is exactly zero; there the order is random, but neighbours stay together.
+    """
+    noise = np.random.default_rng(0).random((7, 7), np.float32)
+    fine = resized(values, (side, side), smooth=True)
+    fine = np.maximum(fine, 0) + 1e-6 * resized(noise, (side, side), smooth=True)
+    rank = np.empty(side * side, np.float32)
+    rank[np.argsort(-fine, axis=None, kind="stable")] = np.arange(side * side) / (side * side)
+    return rank.reshape(side, side)
+
+
+def _filled(x: Tensor, hole: np.ndarray) -> Tensor:
+    """The photo (3, H, W) with its hole filled from the surroundings, by a mean that is weighted."""
+    from pytorch_grad_cam.metrics.road import NoisyLinearImputer  # takes seconds to import
+
+    filled = NoisyLinearImputer(noise=0)(x, torch.from_numpy((~hole).astype(np.float32)))
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    return filled + NOISE * noise * torch.from_numpy(hole)
