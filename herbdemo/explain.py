@@ -45,7 +45,7 @@ Progress = Callable[[float], None]
 Stop = Callable[[], bool]
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  # not an error: it was asked for
     """The caller's `stop` said so."""
 
 

@@ -117,7 +117,9 @@ def faithfulness(
             progress(len(found) / PHOTOS)
         found += explainer.probabilities(torch.stack(batch), herb).tolist()
     whole = float(seen.probabilities[explainer.herbs.index(herb)])
-    parts = np.split(np.array(found), np.cumsum([len(SHARES), len(SHARES), len(ELSEWHERE), len(STEPS) - 1]))
+    parts = np.split(
+        np.array(found), np.cumsum([len(SHARES), len(SHARES), len(ELSEWHERE), len(STEPS) - 1])
+    )
     most, least, elsewhere, deletion, insertion = (tuple(map(float, part)) for part in parts)
     return Faithfulness(
         whole=whole,
@@ -162,7 +164,7 @@ def _rank(values: np.ndarray, side: int) -> np.ndarray:
 
 
 def _filled(x: Tensor, hole: np.ndarray) -> Tensor:
-    """The photo (3, H, W) with its hole filled from the surroundings, by a mean that is weighted."""
+    """The photo (3, H, W) with its hole filled from its surroundings."""
     from pytorch_grad_cam.metrics.road import NoisyLinearImputer  # takes seconds to import
 
     filled = NoisyLinearImputer(noise=0)(x, torch.from_numpy((~hole).astype(np.float32)))

@@ -80,7 +80,7 @@ def test_the_slow_methods_tell_how_far_they_are(explainer, photo, method):
     assert (told[0], told[-1]) == (0, 1)
 
 
-def test_grad_cam_of_the_last_layer_is_the_closed_form_and_needs_no_second_network(explainer, photo):
+def test_grad_cam_of_the_last_layer_is_the_closed_form_without_a_second_network(explainer, photo):
     found = explainer.explain(photo, HERB)
     assert explainer._copy is None
     A = explainer.see(photo).stages[-1][0].numpy()
