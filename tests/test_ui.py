@@ -285,7 +285,7 @@ def test_the_photo_is_handed_over_unopened(tmp_path):
 
     file = tmp_path / "not-a-photo.jpg"
     file.write_text("text")
-    component = photo_input.PhotoInput({})
+    component = photo_input.PhotoInput({}, into="result")
     assert component.preprocess(FileData(path=str(file))) == str(file)
     assert component.preprocess(None) is None
 
@@ -301,11 +301,11 @@ def test_examples_are_those_of_the_users_folder(tmp_path, monkeypatch):
 def test_without_examples_the_page_still_stands(tmp_path, monkeypatch):
     monkeypatch.setenv("HERBDEMO_EXAMPLES", str(tmp_path / "nowhere"))
     assert photo_input.example_photos() == {}
-    assert 'class="examples"' not in photo_input.PhotoInput({}).html_template
+    assert 'class="examples"' not in photo_input.PhotoInput({}, into="result").html_template
 
 
 def test_templates_hold_nothing_that_gradio_would_evaluate():
-    for template in (photo_input.PhotoInput({}).html_template, live._template()):
+    for template in (photo_input.PhotoInput({}, into="result").html_template, live._template()):
         assert "${" not in template
         assert "{{" not in template
         assert "`" not in template

@@ -1,18 +1,19 @@
-// The browser's side of result.py. Gradio gives: element, watch.
+// The browser's side of result_view.py. Gradio gives: element, watch, trigger.
 const find = (selector) => element.querySelector(selector);
-const root = find(".result");
+const root = find(".result"), { into } = root.dataset;
 const language = () => document.documentElement.dataset.lang;
 
 // While it works, and when it fails
 
 document.addEventListener("herb:pending", ({ detail }) => {
+  if (detail.into !== into) return;
   show("pending");
   const image = root.querySelector("img.photo");
   image.onerror = () => image.remove(); // HEIC: the browser cannot show it, the answer will
   image.src = detail.preview;
 });
 for (const event of ["herb:failed", "herb:refused"]) {
-  document.addEventListener(event, ({ detail }) => show(detail.reason));
+  document.addEventListener(event, ({ detail }) => { if (detail.into === into) show(detail.reason); });
 }
 
 function show(view) {
@@ -22,9 +23,10 @@ function show(view) {
 }
 
 watch("value", () => {
-  root.dataset.view = root.querySelector(".answer") ? "answer" : "trouble";
+  const answer = root.querySelector(".answer"), { photo } = answer?.dataset ?? {};
+  root.dataset.view = answer ? "answer" : "trouble";
   begin();
-  document.dispatchEvent(new CustomEvent("herb:answered"));
+  document.dispatchEvent(new CustomEvent("herb:answered", { detail: { into, photo } }));
 });
 
 // Which map is shown

@@ -10,28 +10,27 @@ from herbdemo.errors import HerbError
 from herbdemo.herbs import herb_named
 from herbdemo.ui import gate, live, model, sandbox, texts, texts_learn
 from herbdemo.ui.gate import Visitor
-from herbdemo.ui.photo_input import HERE, PhotoInput, example_photos
+from herbdemo.ui.photo_input import PhotoInput, example_photos
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
 from herbdemo.ui.result import answer_html, error_html, herb_text
+from herbdemo.ui.result_view import ResultView
 
 log = logging.getLogger(__name__)
 
 
 def build() -> None:
     """Lay the tab out inside the current Blocks."""
-    examples = example_photos()
     with gr.Tabs(elem_id="ways", elem_classes="subtabs"):
-        with gr.Tab(texts.TAB_PHOTO.zh, id="photo"):
-            photo = PhotoInput(examples, elem_id="photo")
-            result = gr.HTML(
-                html_template=_views(),
-                js_on_load=(HERE / "answer.js").read_text(encoding="utf-8"),
-                apply_default_css=False,
-                elem_id="result",
-            )
-        with gr.Tab(texts.TAB_LIVE.zh, id="live"):
-            live.build()
+        for id_, name, layout in WAYS:
+            with gr.Tab(name.zh, id=id_):
+                layout()
 
+
+def one_photo() -> None:
+    """Lay out the way that most people come by: one photo of one herb."""
+    examples = example_photos()
+    photo = PhotoInput(examples, into="result", elem_id="photo")
+    result = ResultView(elem_id="result")
     notice = Piece(elem_id="identify-notice")
 
     def uploaded(path: str | None, event: gr.EventData, request: gr.Request) -> str:
@@ -56,7 +55,7 @@ def build() -> None:
         "trigger_mode": "multiple",  # photo_input.js sends one at a time
     } | model.QUEUE
     for event in (photo.photo(uploaded, photo, **options), photo.example(example, None, **options)):
-        event.failure(None, js=_NO_ANSWER)  # the queue is full, or the connection is gone
+        event.failure(None, js=result.no_answer)  # the queue is full, or the connection is gone
     wire(result, {"correct": correct}, inputs=[photo], outputs=[], notice=notice)
 
 
@@ -97,31 +96,4 @@ def set_aside(path: str | None, photo: str, herb: str) -> texts.Text:
     return texts_learn.WAS_SET_ASIDE.format(herb_text(herb_named(entry.herb)))
 
 
-def _views() -> str:
-    """Where the result goes, and what the browser shows there by itself."""
-    pending = (
-        '<article class="answer pending" aria-busy="true"><section class="stage">'
-        f'<figure class="plate"><img class="photo" {texts.PHOTO_ALT.attribute("alt")}>'
-        '<span class="scan"></span></figure></section><div class="findings" role="status">'
-        f'<h2>{texts.WORKING.html}</h2><p class="late">{texts.WAKING.html}</p>'
-        '<div class="ghost"></div><div class="ghost"></div><div class="ghost"></div>'
-        "</div></article>"
-    )
-    views = {
-        "pending": pending,
-        "plain": f"<p>{texts.PLAIN_CAPTION.html}</p>",
-        "too-large": error_html(texts.TOO_LARGE),
-        "no-upload": error_html(texts.NO_UPLOAD),
-        "no-answer": error_html(texts.NO_ANSWER),
-        "no-camera": error_html(texts.NO_CAMERA, texts.NO_CAMERA_TITLE),
-        "no-clipboard": error_html(texts.NO_CLIPBOARD, texts.NO_CLIPBOARD_TITLE),
-    }
-    templates = "".join(
-        f'<template data-view="{name}">{view}</template>' for name, view in views.items()
-    )
-    return f'<div class="result">${{value || ""}}</div>{templates}'
-
-
-_NO_ANSWER = """() => {
-    document.dispatchEvent(new CustomEvent("herb:failed", { detail: { reason: "no-answer" } }));
-}"""
+WAYS = (("photo", texts.TAB_PHOTO, one_photo), ("live", texts.TAB_LIVE, live.build))

@@ -60,13 +60,20 @@
       if (document.body.classList.contains("dark") !== (root.dataset.shade === "dark")) shade();
     }).observe(document.body, { attributeFilter: ["class"] });
   }
+  // From anywhere to another tab, which hears what is wanted there.
+  function goTo(detail) {
+    document.querySelector(`#pages > .tab-wrapper [data-tab-id="${detail.goto}"]`)?.click();
+    document.dispatchEvent(new CustomEvent("herb:goto", { detail }));
+    scrollTo({ top: 0 });
+  }
   speak(language);
   if (document.body) begin(); // Gradio adds this script when the page already stands
   else document.addEventListener("DOMContentLoaded", begin);
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("[data-speak], [data-shade-switch], [data-open-api]");
+    const button = event.target.closest?.("[data-speak], [data-shade-switch], [data-open-api], [data-goto]");
     if (!button) return;
-    if ("openApi" in button.dataset) document.querySelector("footer .show-api")?.click();
+    if ("goto" in button.dataset) goTo({ ...button.dataset });
+    else if ("openApi" in button.dataset) document.querySelector("footer .show-api")?.click();
     else if (button.dataset.speak) {
       remember("language", button.dataset.speak);
       speak(button.dataset.speak);

@@ -1,10 +1,12 @@
 // The browser's side of photo_input.py. Gradio gives: element, trigger, props, upload; camera.js: camera.
 const find = (selector) => element.querySelector(selector);
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`herb:${name}`, { detail }));
 const giver = find(".giver"), input = find("input.file"), dialog = find("dialog.camera");
+const { into, takes } = giver.dataset; // what shows the answer; the tab that takes photos of others
+const tell = (name, detail) =>
+  document.dispatchEvent(new CustomEvent(`herb:${name}`, { detail: { ...detail, into } }));
 const LARGEST = 50 * 1024 * 1024, PATIENCE = 120_000; // milliseconds
 const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } catch { return ""; } };
-let busy = false, waiting = null, watchdog = 0;
+let busy = false, now = null, waiting = null, watchdog = 0;
 
 // One photo at a time: the newest one given meanwhile waits for its turn, so that an answer can
 // never be shown for another photo than its own.
@@ -13,6 +15,7 @@ function give(job) {
   tell("pending", { preview: job.preview });
   if (busy) { waiting = job; return; }
   busy = true;
+  now = job;
   watchdog = setTimeout(() => fail("no-answer"), PATIENCE);
   job.start().catch(() => fail("no-upload"));
 }
@@ -34,14 +37,29 @@ function giveFile(file) {
     preview,
     async start() {
       const { path, url } = await upload(file);
-      props.value = { path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } };
-      trigger("photo", { pass: pass() });
+      this.file = { path, url, orig_name: file.name, size: file.size, meta: { _type: "gradio.FileData" } };
+      send(this);
     },
   });
 }
 
-document.addEventListener("herb:answered", done);
-document.addEventListener("herb:failed", done);
+function send({ file, example, more }) {
+  if (file) props.value = file;
+  trigger(file ? "photo" : "example", { ...more, name: example, pass: pass() });
+}
+
+document.addEventListener("herb:answered", ({ detail }) => {
+  if (detail.into !== into) return;
+  if (detail.photo) (window.herbPhotos ??= new Map()).set(detail.photo, now);
+  done();
+});
+document.addEventListener("herb:failed", ({ detail }) => { if (detail.into === into) done(); });
+
+// A photo that was answered on another tab, by its sha256
+document.addEventListener("herb:goto", ({ detail }) => {
+  const known = takes && detail.goto === takes && window.herbPhotos?.get(detail.photo);
+  if (known) give({ ...known, more: detail, async start() { send(this); } });
+});
 
 // Files
 
@@ -107,8 +125,5 @@ element.addEventListener("click", (event) => {
   if (way === "paste") paste();
   if (shot === "take") eye.take().then((file) => { if (file) { dialog.close(); giveFile(file); } });
   if (shot === "close") dialog.close();
-  if (example) {
-    const preview = button.querySelector("img").src;
-    give({ preview, async start() { trigger("example", { name: example }); } });
-  }
+  if (example) give({ preview: button.querySelector("img").src, example, async start() { send(this); } });
 });

@@ -32,13 +32,20 @@ class PhotoInput(gr.HTML):
 
     Triggers `photo` when a file was uploaded and `example` (with its `name`) when an example was
     chosen. Gradio itself checks that the path lies in its folder of uploads.
+
+    Args:
+        into: elem_id of what shows the answer; it is told what happens here.
+        takes: id of the tab that this one is on, when photos answered on others may be looked at
+            there, too: they come as if they were given here, with what `data-goto` carried.
     """
 
     data_model = FileData
 
-    def __init__(self, examples: dict[str, Path], **options: object) -> None:
+    def __init__(
+        self, examples: dict[str, Path], *, into: str, takes: str = "", **options: object
+    ) -> None:
         super().__init__(
-            html_template=_template(examples),
+            html_template=_template(examples, into, takes),
             js_on_load=script("camera.js", "photo_input.js"),
             apply_default_css=False,
             **options,
@@ -71,10 +78,10 @@ def example_photos() -> dict[str, Path]:
     return dict(list(found.items())[:MOST_EXAMPLES])
 
 
-def _template(examples: dict[str, Path]) -> str:
+def _template(examples: dict[str, Path], into: str, takes: str) -> str:
     """The markup; it holds no value, so Gradio never draws it again under the visitor's hands."""
     return f"""
-<section class="giver">
+<section class="giver" data-into="{into}" data-takes="{takes}">
   <input class="file" type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
     {texts.CHOOSE.attribute("aria-label")}>
   <div class="drop">

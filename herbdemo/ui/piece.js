@@ -53,12 +53,19 @@ piece.addEventListener("submit", (event) => {
 
 // What comes into sight is drawn anew, since others may have changed what it shows. The wide margin
 // leaves scrolling out: only a tab that is opened counts.
-const { shows } = piece.dataset;
+const { shows, hears } = piece.dataset;
 if (shows) {
   const show = () => trigger("act", { act: shows, pass: pass() });
   new IntersectionObserver(([seen]) => { if (seen.isIntersecting) show(); }, { rootMargin: "100000px" })
     .observe(element);
   document.addEventListener("herb:entered", () => { if (visible()) show(); });
+}
+
+// People are sent here from elsewhere on the page, see page.js.
+if (hears) {
+  document.addEventListener("herb:goto", ({ detail }) => {
+    if (detail.goto === hears) trigger("act", { ...detail, act: "goto", pass: pass() });
+  });
 }
 
 // A running job is asked after, and only while someone looks.

@@ -31,6 +31,7 @@ class Piece(gr.HTML):
 
     Args:
         shows: name of the act sent when the piece comes into sight; "" for none.
+        hears: id of its tab: what sends people there, `data-goto`, triggers the act "goto".
         polls: called every second or so while the piece is in sight, and gives its new HTML.
     """
 
@@ -38,12 +39,14 @@ class Piece(gr.HTML):
         self,
         *,
         shows: str = "",
+        hears: str = "",
         polls: Callable[..., str] | None = None,
         **options: Any,
     ) -> None:
         waiting = '<span class="meter unknown"><i></i></span>' if shows else ""
         super().__init__(
-            html_template=f'<div class="piece" data-shows="{shows}">{waiting}</div>',
+            html_template=f'<div class="piece" data-shows="{shows}" data-hears="{hears}">'
+            f"{waiting}</div>",
             js_on_load=script("piece.js"),
             server_functions=[polls] if polls else None,
             apply_default_css=False,

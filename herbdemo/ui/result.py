@@ -34,7 +34,8 @@ def answer_html(answer: "Answer", *, correctable: bool = False) -> str:
     """
     shown = shrunk(answer.photo.image, PHOTO_SIDE)
     return (
-        f'<article class="answer" data-verdict="{answer.verdict}" data-id="{secrets.token_hex(4)}">'
+        f'<article class="answer" data-verdict="{answer.verdict}" '
+        f'data-photo="{html.escape(answer.photo.sha256)}" data-id="{secrets.token_hex(4)}">'
         f"{_stage(answer, shown)}"
         f'<div class="findings">{_verdict(answer)}{_candidates(answer, shown)}'
         f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
