@@ -118,10 +118,13 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
 
 
-def grey(values: np.ndarray, size: tuple[int, int], *, bits: int = 8) -> Image.Image:
+def grey(
+    values: np.ndarray, size: tuple[int, int], *, bits: int = 8, smooth: bool = False
+) -> Image.Image:
     """A map in 0..1 itself, enlarged to `size` (width, height): greyscale of 8 or 16 bits."""
     most, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
-    return Image.fromarray((resized(values, size) * most + 0.5).astype(kind))
+    fine = np.clip(resized(values, size, smooth=smooth), 0, 1)
+    return Image.fromarray((fine * most + 0.5).astype(kind))
 
 
 def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:

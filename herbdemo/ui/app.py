@@ -7,17 +7,31 @@ import gradio as gr
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
-from herbdemo.ui import api, desk, gate, identify, learn, models, names, sandbox, texts, texts_learn
+from herbdemo.ui import (
+    api,
+    desk,
+    explain,
+    gate,
+    identify,
+    learn,
+    models,
+    names,
+    sandbox,
+    texts,
+    texts_explain,
+    texts_learn,
+)
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css")
+STYLES = ("page.css", "learn.css", "explain.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
+    (texts_explain.TAB, explain.build),
     (texts_learn.TAB_LEARN, learn.build),
     (texts_learn.TAB_MODELS, models.build),
 )
@@ -47,6 +61,7 @@ def build() -> gr.Blocks:
 def _forget(request: gr.Request) -> None:
     """The tab was closed or loaded anew: what its visitor tried goes with it."""
     sandbox.drop(str(request.session_hash))
+    explain.stop_slow(str(request.session_hash))
 
 
 def prepare() -> None:
@@ -80,7 +95,7 @@ def launch_options() -> dict[str, Any]:
 def _css() -> str:
     """The style sheet, with the scales of the two colour maps under their names."""
     css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
-    for word, name in (("EMBER", "ember"), ("DUEL", "contrast")):
+    for word, name in (("EMBER", "ember"), ("DUEL", "contrast"), ("DUSK", "dusk")):
         stops = (f"rgb({r} {g} {b})" for r, g, b in COLORMAPS[name][::15])
         css = css.replace(word, ", ".join(stops))
     return css

@@ -6,13 +6,13 @@ them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictiona
 """
 
 from herbdemo.herbs import TOXIC
-from herbdemo.ui import texts_learn
+from herbdemo.ui import texts_explain, texts_learn
 from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
     """Chinese to English, of all sentences of the page that hold nothing to be filled in."""
-    found = [*globals().values(), *vars(texts_learn).values()]
+    found = [*globals().values(), *vars(texts_learn).values(), texts_explain.TAB]
     texts = [value for value in found if isinstance(value, Text)]
     return {text.zh: text.en for text in texts if "{" not in text.zh}
 
