@@ -1,5 +1,6 @@
 """The methods of pytorch-grad-cam, each on modules of this call's own.
 
+No other module imports the package: two threads that import parts of it at once stop each other.
 Two of its methods run the network once for every channel of a layer. Their loops are written anew
 here, since the package's can neither be followed nor stopped, print a bar of their own, and keep
 every feature map that they meet: gigabytes for one photo. The tests compare both.
@@ -20,6 +21,7 @@ from pytorch_grad_cam import (
     ScoreCAM,
     XGradCAM,
 )
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from pytorch_grad_cam.utils.svd_on_activations import get_2d_projection_with_sign_correction
 from torch import Tensor, nn
 
@@ -78,6 +80,11 @@ def raw_map(
         inner.activations_and_grads.release()
         del inner.get_cam_image  # a circle that would keep the photo's tensors for a while
     return np.asarray(maps[0][0], np.float32)
+
+
+def filled(x: Tensor, hole: Tensor) -> Tensor:
+    """The photo (3, H, W) with its hole, bool (H, W), filled from the surroundings as ROAD does."""
+    return NoisyLinearImputer(noise=0)(x, (~hole).float())
 
 
 class Eigen(EigenCAM):

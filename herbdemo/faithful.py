@@ -165,8 +165,8 @@ def _rank(values: np.ndarray, side: int) -> np.ndarray:
 
 def _filled(x: Tensor, hole: np.ndarray) -> Tensor:
     """The photo (3, H, W) with its hole filled from its surroundings."""
-    from pytorch_grad_cam.metrics.road import NoisyLinearImputer  # takes seconds to import
+    from herbdemo import cam  # with pytorch-grad-cam, which takes seconds to import
 
-    filled = NoisyLinearImputer(noise=0)(x, torch.from_numpy((~hole).astype(np.float32)))
+    filled = cam.filled(x, torch.from_numpy(hole))
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     return filled + NOISE * noise * torch.from_numpy(hole)

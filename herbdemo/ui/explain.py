@@ -38,12 +38,12 @@ TICK = 0.4  # seconds between two words on how far a slow map is
 class Relay(gr.HTML):
     """Carries acts of `explain.js` to one handler each, and what it says back."""
 
-    def __init__(self, elem_id: str) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(
             html_template='<div class="relay" hidden></div>',
             js_on_load=script("relay.js"),
             apply_default_css=False,
-            elem_id=elem_id,
+            **options,
         )
 
     def get_block_name(self) -> str:
@@ -60,7 +60,7 @@ def build() -> None:
         apply_default_css=False,
         elem_id="lens",
     )
-    desk, slow, test = (Relay(f"lens-{name}") for name in ("desk", "slow", "test"))
+    desk, slow, test = (Relay(elem_id=f"lens-{name}") for name in ("desk", "slow", "test"))
     notice = Piece(elem_id="lens-notice")
 
     def opened(path: str | None, data: dict[str, str]) -> "Opened":
@@ -101,7 +101,7 @@ def build() -> None:
     )
     for event in (photo.photo(given, photo, **options), photo.example(example, None, **options)):
         event.failure(None, js=no_answer)
-    stopper = Relay("lens-stop")
+    stopper = Relay(elem_id="lens-stop")
     for source, name, handler, limits in (
         (desk, "maps", maps, model.QUEUE),
         (slow, "work-out", work_out, SLOW_QUEUE),
