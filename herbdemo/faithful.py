@@ -22,17 +22,16 @@ from herbdemo.explain import Explainer, Progress, Seen, Stop, Stopped
 from herbdemo.heatmap import resized
 
 SHARES = (0.1, 0.3, 0.5, 0.7)  # of the photo's area; larger holes take seconds each to fill
-SAID = 0.5  # the share of which the page speaks in words: with less, many answers stay as they are
 STEPS = tuple(step / 10 for step in range(11))  # of deletion and insertion
 BLUR = 16  # px of a photo of 224: colours stay, and no herb is left to recognise
 NOISE = 0.01  # added to what ROAD fills in, as its authors do
 BATCH = 8  # photos per forward pass
-# Where the same map is laid by way of comparison, in shares of its height and width: in the middle
-# of each quarter, when the map itself shines in the middle.
-ELSEWHERE = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75))
+# How far the map is moved for a comparison with other places, in shares of its height and width:
+# to the middle of two opposite quarters, if it shines in the middle.
+ELSEWHERE = ((0.25, 0.25), (0.75, 0.75))
 # Of each map; the ends of both curves are the photo and the blurred photo.
-PHOTOS = 2 * len(SHARES) + len(ELSEWHERE) + 2 * len(STEPS) - 3
-CLEAR = 0.05  # a smaller change of the probability is nothing that a person would call one
+PHOTOS = (2 + len(ELSEWHERE)) * len(SHARES) + 2 * len(STEPS) - 3
+CLEAR = 0.1  # a smaller difference between probabilities proves nothing
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Faithfulness:
     Attributes:
         whole: of the herb, for the whole photo.
         most, least: without the brightest, or the dullest, of each of `SHARES`, as ROAD fills them.
-        elsewhere: without as much as `SAID` in other places, as if by chance.
+        elsewhere: without as much in other places, as if by chance.
         deletion: with more and more of the brightest blurred, at `STEPS`.
         insertion: with more and more of the brightest brought back into a blurred photo.
     """
@@ -50,7 +49,7 @@ class Faithfulness:
     whole: float
     most: tuple[float, ...]
     least: tuple[float, ...]
-    elsewhere: float
+    elsewhere: tuple[float, ...]
     deletion: tuple[float, ...]
     insertion: tuple[float, ...]
 
@@ -70,22 +69,23 @@ class Faithfulness:
         return float(np.trapezoid(self.insertion, STEPS))
 
     @property
-    def said(self) -> tuple[float, float]:
-        """The probabilities without the brightest and without the dullest `SAID`."""
-        at = SHARES.index(SAID)
-        return self.most[at], self.least[at]
+    def said(self) -> int:
+        """Of which of `SHARES` to speak: the smallest that clearly matters, or the last."""
+        gaps = np.abs(np.subtract(self.least, self.most))
+        return int(np.argmax(gaps > CLEAR)) if (gaps > CLEAR).any() else len(SHARES) - 1
 
     @property
     def verdict(self) -> str:
         """What may be said of the map.
 
-        "faithful": its bright parts matter, more than others and more than its dull parts;
-        "unfaithful": others matter more; "open": too little changes to tell, as with a herb that
-        fills the photo, or one that the model does not see in it anyway.
+        "faithful": without its bright parts the probability falls, further than without its dull
+        parts and further than by chance; "unfaithful": it falls without the dull parts; "open": too
+        little changes to tell, as with a herb that fills the photo, or that the model does not see.
         """
-        if self.road > CLEAR and self.said[0] < self.elsewhere + CLEAR:
+        gap = self.least[self.said] - self.most[self.said]
+        if gap > CLEAR and self.road > 0 and self.most[self.said] < self.elsewhere[self.said]:
             return "faithful"
-        return "unfaithful" if self.road < -CLEAR else "open"
+        return "unfaithful" if gap < -CLEAR and self.road < 0 else "open"
 
 
 def faithfulness(
@@ -118,14 +118,14 @@ def faithfulness(
         found += explainer.probabilities(torch.stack(batch), herb).tolist()
     whole = float(seen.probabilities[explainer.herbs.index(herb)])
     parts = np.split(
-        np.array(found), np.cumsum([len(SHARES), len(SHARES), len(ELSEWHERE), len(STEPS) - 1])
+        np.array(found), np.cumsum([n := len(SHARES), n, n * len(ELSEWHERE), len(STEPS) - 1])
     )
     most, least, elsewhere, deletion, insertion = (tuple(map(float, part)) for part in parts)
     return Faithfulness(
         whole=whole,
         most=most,
         least=least,
-        elsewhere=float(np.mean(elsewhere)),
+        elsewhere=tuple(np.reshape(elsewhere, (len(ELSEWHERE), -1)).mean(axis=0).tolist()),
         deletion=(whole, *deletion),
         insertion=(deletion[-1], *insertion, whole),
     )
@@ -140,7 +140,9 @@ def _photos(x: Tensor, rank: np.ndarray, values: np.ndarray) -> Iterator[Tensor]
     height, width = values.shape
     for down, right in ELSEWHERE:
         moved = np.roll(values, (round(down * height), round(right * width)), axis=(0, 1))
-        yield _filled(x, _rank(moved, x.shape[-1]) < SAID)
+        elsewhere = _rank(moved, x.shape[-1])
+        for share in SHARES:
+            yield _filled(x, elsewhere < share)
     sigma = BLUR * x.shape[-1] / 224
     blurred = gaussian_blur(x, [2 * int(2 * sigma) + 1] * 2, [sigma] * 2)
     ranks = torch.from_numpy(rank)

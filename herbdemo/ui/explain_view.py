@@ -286,9 +286,17 @@ def _path(values: np.ndarray, levels: Sequence[float]) -> str:
 def _faith(key: Key, found: "Faithfulness") -> str:
     from herbdemo.faithful import SHARES, STEPS
 
-    most, least = found.said
-    odds = (html.unescape(percent(p)) for p in (found.whole, most, least, found.elsewhere))
-    said = t.SAID[found.verdict].format(herb_text(herb_named(key.herb)), *odds)
+    at = found.said
+    asked = (found.whole, found.most[at], found.least[at], found.elsewhere[at])
+    whole, most, least, elsewhere = (html.unescape(percent(p)) for p in asked)
+    said = t.SAID[found.verdict].format(
+        herb=herb_text(herb_named(key.herb)),
+        share=f"{SHARES[at]:.0%}",
+        whole=whole,
+        most=most,
+        least=least,
+        elsewhere=elsewhere,
+    )
     curves = (
         Curve(t.DELETION, "train", list(zip(100 * np.array(STEPS), found.deletion, strict=True))),
         Curve(t.INSERTION, "val", list(zip(100 * np.array(STEPS), found.insertion, strict=True))),
@@ -296,7 +304,11 @@ def _faith(key: Key, found: "Faithfulness") -> str:
     shares = "".join(f"<th>{share:.0%}</th>" for share in SHARES)
     rows = "".join(
         f"<tr><th>{name.html}</th>{''.join(f'<td>{percent(p)}</td>' for p in row)}</tr>"
-        for name, row in ((t.ROAD_MOST, found.most), (t.ROAD_LEAST, found.least))
+        for name, row in (
+            (t.ROAD_MOST, found.most),
+            (t.ROAD_LEAST, found.least),
+            (t.ROAD_ELSEWHERE, found.elsewhere),
+        )
     )
     road = t.ROAD_MORE.format(" / ".join(f"{share:.0%}" for share in SHARES))
     return (

@@ -160,24 +160,26 @@ VERDICTS = {
 }
 SAID = {
     "faithful": Text(
-        "去掉图上较亮的一半，{}从 {} 降到 {}；去掉较暗的一半，仍有 {}；"
-        "换别处去掉同样多，是 {}。所以这张图指出的，正是模型依靠的地方。",
-        "Without the brighter half of the map, {} falls from {} to {}; without the duller half it "
-        "is still {}; without as much elsewhere, {}. So the map does show what the model goes by.",
+        "去掉图上最亮的 {share}，{herb}从 {whole} 降到 {most}；去掉最暗的 {share}，是 {least}；"
+        "换别处去掉同样多，是 {elsewhere}。所以这张图指出的，正是模型依靠的地方。",
+        "Without the brightest {share} of the map, {herb} falls from {whole} to {most}; without "
+        "the dullest {share} it is {least}; with as much taken elsewhere, {elsewhere}. So the map "
+        "does show what the model goes by.",
     ),
     "unfaithful": Text(
-        "去掉图上较亮的一半，{}从 {} 变为 {}；去掉较暗的一半，反而变为 {}；"
-        "换别处去掉同样多，是 {}。模型依靠的不是这张图亮的地方。",
-        "Without the brighter half of the map, {} goes from {} to {}; without the duller half, to "
-        "{}; without as much elsewhere, to {}. The model goes by other places than this map shows.",
+        "去掉图上最亮的 {share}，{herb}从 {whole} 变为 {most}；去掉最暗的 {share}，却是 {least}；"
+        "换别处去掉同样多，是 {elsewhere}。模型依靠的不是这张图亮的地方。",
+        "Without the brightest {share} of the map, {herb} goes from {whole} to {most}, but without "
+        "the dullest {share} to {least}; with as much taken elsewhere, to {elsewhere}. The model "
+        "goes by other places than this map shows.",
     ),
     "open": Text(
-        "去掉图上较亮的一半，{}从 {} 变为 {}；去掉较暗的一半，是 {}；"
-        "换别处去掉同样多，是 {}。差别太小：或者照片里处处都认得出它，或者哪里都认不出，"
-        "这项检验说明不了什么。",
-        "Without the brighter half of the map, {} goes from {} to {}; without the duller half, to "
-        "{}; without as much elsewhere, to {}. Too little changes to tell: the herb can be made "
-        "out all over the photo, or nowhere.",
+        "去掉图上最亮的 {share}，{herb}从 {whole} 变为 {most}；去掉最暗的 {share}，是 {least}；"
+        "换别处去掉同样多，是 {elsewhere}。差别太小，看不出这张图对不对：照片里或者处处都认得出它，"
+        "或者处处都认不出。",
+        "Without the brightest {share} of the map, {herb} goes from {whole} to {most}; without the "
+        "dullest {share}, to {least}; with as much taken elsewhere, to {elsewhere}. Too little "
+        "differs to tell whether the map is right: the herb shows all over the photo, or nowhere.",
     ),
 }
 FAITH_EMPTY = Text(
@@ -190,7 +192,7 @@ FAITH_CONTRAST = Text(
 CURVES = Text("遮住或恢复照片的一部分", "Covering and uncovering the photo")
 DELETION = Text("从亮处起遮住", "covered, brightest first")
 INSERTION = Text("从亮处起恢复", "uncovered, brightest first")
-AREA = Text("占面积的百分比", "% of area")
+AREA = Text("面积 %", "area %")
 ROAD = Text("ROAD", "ROAD")
 ROAD_MORE = Text(
     "去掉最亮与最暗的 {}，概率之差的平均；0 是乱猜，越大越好",
@@ -200,6 +202,7 @@ ROAD_MORE = Text(
 ROAD_SHARE = Text("去掉", "Taken away")
 ROAD_MOST = Text("最亮处", "brightest")
 ROAD_LEAST = Text("最暗处", "dullest")
+ROAD_ELSEWHERE = Text("别处", "elsewhere")
 DELETION_AUC = Text("删除曲线下面积", "Deletion, area")
 INSERTION_AUC = Text("恢复曲线下面积", "Insertion, area")
 LOWER = Text("越小越好", "lower is better")
