@@ -90,9 +90,7 @@ function keys() {
 
 function gallery() {
   const list = keys(), shown = list.slice(0, most);
-  const full = find(".full");
-  full.hidden = list.length <= most;
-  if (!full.hidden) full.replaceChildren(view("most"));
+  if (list.length > most) tooMany();
   const missing = [];
   const items = shown.map((key) => {
     if (cards.has(key)) return cards.get(key);
@@ -109,6 +107,11 @@ function gallery() {
     selected = shown.find((key) => cards.has(key) && !key.startsWith("contrast")) ?? shown.find((key) => cards.has(key)) ?? "";
   }
   draw();
+}
+
+function tooMany() {
+  find(".full").replaceChildren(view("most"));
+  find(".full").hidden = false;
 }
 
 function ghost(key) {
@@ -258,6 +261,7 @@ root.addEventListener("change", ({ target }) => {
   if (!target.matches("select")) return;
   const herb = find("[name=herb]"), against = find("[name=against]");
   if (herb.value === against.value) against.value = "";
+  find(".full").hidden = true;
   selected = "";
   gallery();
 });
@@ -266,14 +270,14 @@ root.addEventListener("click", (event) => {
   if (!button || !desk()) return;
   const { method, layer, colours, switch: flip } = button.dataset;
   if (method || layer) {
+    find(".full").hidden = true;
     const name = method ? "method" : "layer";
     const on = button.getAttribute("aria-pressed") !== "true";
     if (!on && pressed(name).length === 1) return; // one at least
     button.setAttribute("aria-pressed", on);
     if (on && keys().length > most) {
       button.setAttribute("aria-pressed", false);
-      find(".full").hidden = false;
-      find(".full").replaceChildren(view("most"));
+      tooMany();
       return;
     }
     wanted = { method: pressed("method"), layer: pressed("layer") };
