@@ -8,8 +8,11 @@ A cell is empty where the fact is unknown or does not exist. How to read the col
   kitchen herb that has no drug name of its own carries its scientific name (`Prunus persica`).
 - `state` is what a photo shows: "dried" medicine, "living" (or fresh) plant, "" for either.
 - `toxic` is the class printed in the pharmacopoeia, see `TOXIC`. Poisons outside it carry the
-  class of the standard textbooks. Empty means not listed, which is never a promise of safety.
-- `confused_with` holds ids, and is symmetric.
+  class of the standard textbooks, or of poison centres for what is no drug and is known from being
+  taken for one (毒芹, 火焰茸). Empty means not listed, which is never a promise of safety.
+- `confused_with` holds ids, and is symmetric: herbs that look alike, that are sold for each other,
+  or whose names people mix up, by the pharmacopoeia, the textbooks of identification, and reports
+  of poisonings.
 """
 
 import csv
@@ -85,20 +88,31 @@ def find(name: str) -> Herb | None:
     return herbs[0] if herbs and len(herbs) == 1 else None
 
 
-def search(text: str, *, limit: int = 20) -> list[Herb]:
+def search(text: str, *, limit: int = 20, also: Iterable[Herb] = ()) -> list[Herb]:
     """At most `limit` herbs for what someone has typed so far, the likeliest first.
 
     Whole names come before beginnings, beginnings before pinyin initials (`jyh`), and those
     before names that hold the text somewhere. Nothing typed finds nothing.
+
+    Args:
+        also: herbs to be searched beside the catalogue, such as those that users added to a model.
     """
     key = _fold(text)
-    return (_ranked(key) or _ranked(_simplified(key)))[:limit] if key and limit > 0 else []
+    if not key or limit <= 0:
+        return []
+    entries = _entries() + [_entry(herb) for herb in also if herb.zh not in catalogue()]
+    return (_ranked(key, entries) or _ranked(_simplified(key), entries))[:limit]
 
 
 def namesakes(name: str) -> list[Herb]:
     """All herbs called exactly `name`; several where `find` does not guess."""
     key = _fold(name)
     return [herb for herb, names, _ in _entries() if key in names] if key else []
+
+
+def by_pinyin(herb: Herb) -> tuple[str, str]:
+    """The key that sorts herbs as an index of pinyin does, tones aside."""
+    return _fold(herb.pinyin) or _fold(herb.zh), herb.zh
 
 
 @functools.lru_cache(maxsize=4096)
@@ -141,17 +155,21 @@ def _table(pairs: Iterable[tuple[Herb, str]], *, keep_tones: bool = False) -> _T
     return table
 
 
+_Entry = tuple[Herb, tuple[str, ...], str]  # a herb, all of its names, folded, and its initials
+
+
 @functools.cache
-def _entries() -> list[tuple[Herb, tuple[str, ...], str]]:
-    """Each herb with all of its names, folded, and its initials."""
-    return [
-        (h, tuple(map(_fold, (h.zh, h.zh_hant, h.latin, h.en, *h.aliases, *_typed(h)))), h.initials)
-        for h in catalogue().values()
-    ]
+def _entries() -> list[_Entry]:
+    return [_entry(herb) for herb in catalogue().values()]
 
 
-def _ranked(key: str) -> list[Herb]:
-    ranked = [(_rank(key, names, initials), herb) for herb, names, initials in _entries()]
+def _entry(h: Herb) -> _Entry:
+    names = (h.zh, h.zh_hant, h.latin, h.en, *h.aliases, *_typed(h))
+    return h, tuple(map(_fold, names)), h.initials
+
+
+def _ranked(key: str, entries: Iterable[_Entry]) -> list[Herb]:
+    ranked = [(_rank(key, names, initials), herb) for herb, names, initials in entries]
     return [herb for rank, herb in sorted(ranked, key=lambda pair: pair[0]) if rank < _NO_MATCH]
 
 

@@ -63,6 +63,11 @@ class Answer:
         """Milliseconds from the opened photo to the answer with its five maps."""
         return sum(self.stages.values())
 
+    @property
+    def herbs(self) -> tuple[str, ...]:
+        """Ids of all herbs of the model, in the order of its head."""
+        return self._herbs
+
     def heatmap(self, herb: str) -> np.ndarray:
         """Grad-CAM of any herb of the model: float32 (h, w) in 0..1; all zero without evidence.
 

@@ -62,11 +62,15 @@ PHARMACOPOEIA = {
 }
 # Poisons that the pharmacopoeia does not hold (any more), by the textbooks.
 OUTSIDE = {
-    "highly toxic": words("雷公藤 钩吻"),
+    "highly toxic": [
+        *words("雷公藤 钩吻"),
+        *words("毒芹 火焰茸"),  # no drugs: people died who took them for 水芹菜 and 灵芝
+    ],
     "toxic": [
         *words("曼陀罗 苍耳"),  # the plants whose flower or fruit is listed as toxic
         *words("关木通 广防己 青木香 马兜铃 天仙藤"),  # withdrawn: aristolochic acids
         *words("泽漆 八角莲 八角莲叶 八角枫 莽草 黄药子 水半夏"),
+        *words("菊三七 相思子 桃儿七 丽江山慈菇 水仙"),  # known from being taken for others
     ],
 }
 
@@ -125,6 +129,8 @@ NOT_AS_PYPINYIN = {
     "重楼": "chóng lóu",
     # a man's name: cháng
     "徐长卿": "xú cháng qīng",
+    # 茸 is róng, as in 鹿茸
+    "火焰茸": "huǒ yàn róng",
     # 茄 is qié
     "荜澄茄": "bì chéng qié",
     "颠茄草": "diān qié cǎo",
@@ -146,7 +152,7 @@ FACTS = [
     ("金银花", "zh_hant", "金銀花"),
     ("金银花", "pinyin", "jīn yín huā"),
     ("金银花", "latin", "Lonicerae Japonicae Flos"),
-    ("金银花", "confused_with", ("山银花",)),
+    ("金银花", "confused_with", ("山银花", "钩吻")),
     ("山银花", "latin", "Lonicerae Flos"),
     ("党参", "latin", "Codonopsis Radix"),
     ("党参", "zh_hant", "黨參"),
@@ -197,6 +203,9 @@ FACTS = [
 LOOKALIKES = words("""
 人参-西洋参 人参-商陆 人参-桔梗 苍术-白术 赤芍-白芍 木通-关木通 防己-广防己 半夏-天南星 半夏-水半夏
 川贝母-浙贝母 川贝母-平贝母 苦杏仁-桃仁 百合-卷丹 八角茴香-莽草 玫瑰花-月季花 附子-白附子
+川木通-关木通 五加皮-香加皮 木香-青木香 山豆根-北豆根 凌霄花-洋金花 华山参-人参
+金银花-钩吻 三七-菊三七 赤小豆-相思子 威灵仙-桃儿七 龙胆-桃儿七 川贝母-丽江山慈菇
+山慈菇-丽江山慈菇 水芹菜-毒芹 洋葱-水仙 薤白-水仙 灵芝-火焰茸
 """)
 
 # fmt: off
@@ -466,6 +475,15 @@ def test_search_by_beginning_and_middle():
     assert search("honeysuckle fl")[0].zh == "金银花"
 
 
+def test_search_also_finds_herbs_that_only_a_model_knows():
+    own = [herb_named("迷迭香"), herb_named("金银花"), Herb("My herb")]
+    assert own[0] not in search("mdx")
+    for text in ("mdx", "迷迭香", "mi die xiang", "midie"):
+        assert own[0] in search(text, also=own)
+    assert search("my herb", also=own) == [own[2]]
+    assert search("jyh", also=own).count(catalogue()["金银花"]) == 1
+
+
 def test_search_keeps_its_limit():
     assert len(search("a")) == 20
     assert len(search("a", limit=3)) == 3
@@ -498,6 +516,12 @@ def test_a_herb_that_users_added_gets_its_pinyin():
     assert herb_named("金银花") is catalogue()["金银花"]
     assert herb_named("迷迭香") == Herb("迷迭香", pinyin="mí dié xiāng")
     assert herb_named("Rosemary") == Herb("Rosemary")
+
+
+def test_an_index_is_sorted_by_pinyin_without_tones():
+    names = ["Rosemary", "枣", "安息香", "艾叶", "阿魏", "薄荷", "阿胶", "女贞子", "牛膝"]
+    sorted_ = [herb.zh for herb in sorted(map(herb_named, names), key=herbs.by_pinyin)]
+    assert sorted_ == words("艾叶 安息香 阿魏 薄荷 阿胶 牛膝 女贞子 Rosemary 枣")
 
 
 def test_the_name_in_a_language_is_never_empty():

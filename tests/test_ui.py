@@ -16,7 +16,17 @@ from PIL import Image
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.photo import Photo
-from herbdemo.ui import identify, live, model, photo_input, pictures, result, texts, texts_learn
+from herbdemo.ui import (
+    candidates,
+    identify,
+    live,
+    model,
+    photo_input,
+    pictures,
+    result,
+    texts,
+    texts_learn,
+)
 from herbdemo.ui.texts import Text
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +49,7 @@ class Answer:
     model: str = "toy"
     sha256: str = "0123456789abcdef" * 4
     device: str = "cpu · toy"
+    herbs: tuple[str, ...] = ()
     ms: float = 12.3
     stages: dict = dataclasses.field(default_factory=lambda: {"network": 12.0, "other": 0.3})
     photo: Photo = dataclasses.field(
@@ -79,9 +90,9 @@ def test_five_names_in_four_ways_with_percentages():
 
 
 def test_no_model_is_sure_beyond_doubt():
-    assert result.percent(0.9996) == "&gt;99.9%"
-    assert result.percent(0.0004) == "&lt;0.1%"
-    assert result.percent(0.5) == "50.0%"
+    assert candidates.percent(0.9996) == ">99.9%"
+    assert candidates.percent(0.0004) == "<0.1%"
+    assert candidates.percent(0.5) == "50.0%"
 
 
 def test_each_name_brings_its_map_and_its_contrast_with_the_first():

@@ -48,7 +48,7 @@ const rows = () => [...root.querySelectorAll(".row[data-index]")];
 function draw() {
   const row = rows()[selected], item = row?.closest(".candidate");
   for (const other of rows()) other.setAttribute("aria-pressed", other === row);
-  for (const button of root.querySelectorAll("[data-mode]")) {
+  for (const button of root.querySelectorAll(".modes [data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === mode);
   }
   const map = root.querySelector(".plate .map"), source = row?.querySelector(`img[data-map="${mode}"]`);

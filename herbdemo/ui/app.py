@@ -12,6 +12,7 @@ from herbdemo.ui import (
     desk,
     explain,
     gate,
+    herbs_tab,
     identify,
     learn,
     models,
@@ -19,6 +20,7 @@ from herbdemo.ui import (
     sandbox,
     texts,
     texts_explain,
+    texts_herbs,
     texts_learn,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
@@ -27,11 +29,12 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css", "explain.css")
+STYLES = ("page.css", "learn.css", "explain.css", "herbs.css")
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
     (texts_explain.TAB, explain.build),
+    (texts_herbs.TAB_HERBS, herbs_tab.build),
     (texts_learn.TAB_LEARN, learn.build),
     (texts_learn.TAB_MODELS, models.build),
 )

@@ -69,7 +69,7 @@ def look(path: str | None, who: Visitor | None = None) -> str:
     try:
         box = sandbox.recogniser(who.session) if who else None
         answer = model.recognise(path, by=box) if box else model.recognise(path)
-        return answer_html(answer, correctable=who is not None and who.owner)
+        return answer_html(answer, correctable=who is not None and who.owner, closer=True)
     except HerbError as error:
         return error_html(error)
     except Exception:  # nothing else may reach a visitor, least of all a path or a traceback

@@ -60,12 +60,34 @@
       if (document.body.classList.contains("dark") !== (root.dataset.shade === "dark")) shade();
     }).observe(document.body, { attributeFilter: ["class"] });
   }
-  // From anywhere to another tab, which hears what is wanted there.
-  function goTo(detail) {
-    document.querySelector(`#pages > .tab-wrapper [data-tab-id="${detail.goto}"]`)?.click();
+  // From anywhere to another tab, which hears what is wanted there. Gradio builds a tab when it is
+  // first opened, so those who shall hear may have to come first.
+  async function goTo(detail) {
+    const tab = `#pages > .tab-wrapper [data-tab-id="${detail.goto}"]`;
+    const hearers = `[data-hears="${detail.goto}"], [data-takes="${detail.goto}"]`;
+    const listens = (hearer) => "hearing" in hearer.dataset;
+    (await there(() => document.querySelector(tab)))?.click();
+    await there(() => {
+      const all = [...document.querySelectorAll(hearers)];
+      return all.length && all.every(listens);
+    });
     document.dispatchEvent(new CustomEvent("herb:goto", { detail }));
     scrollTo({ top: 0 });
   }
+  async function there(look) {
+    for (let tries = 200; tries; tries--) { // ten seconds
+      const found = look();
+      if (found) return found;
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }
+  // The page of a herb has an address: …/#herb=金银花
+  function follow() {
+    const herb = new URLSearchParams(location.hash.slice(1)).get("herb");
+    if (herb) goTo({ goto: "herbs", herb });
+  }
+  addEventListener("hashchange", follow);
+  follow();
   speak(language);
   if (document.body) begin(); // Gradio adds this script when the page already stands
   else document.addEventListener("DOMContentLoaded", begin);

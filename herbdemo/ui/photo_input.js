@@ -60,6 +60,7 @@ document.addEventListener("herb:goto", ({ detail }) => {
   const known = takes && detail.goto === takes && window.herbPhotos?.get(detail.photo);
   if (known) give({ ...known, more: detail, async start() { send(this); } });
 });
+giver.dataset.hearing = "";
 
 // Files
 

@@ -66,6 +66,7 @@ if (hears) {
   document.addEventListener("herb:goto", ({ detail }) => {
     if (detail.goto === hears) trigger("act", { ...detail, act: "goto", pass: pass() });
   });
+  piece.dataset.hearing = "";
 }
 
 // A running job is asked after, and only while someone looks.

@@ -6,13 +6,14 @@ them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictiona
 """
 
 from herbdemo.herbs import TOXIC
-from herbdemo.ui import texts_explain, texts_learn
+from herbdemo.ui import texts_explain, texts_herbs, texts_learn
 from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
     """Chinese to English, of all sentences of the page that hold nothing to be filled in."""
-    found = [*globals().values(), *vars(texts_learn).values(), texts_explain.TAB]
+    others = [*vars(texts_learn).values(), *vars(texts_herbs).values()]
+    found = [*globals().values(), *others, texts_explain.TAB]
     texts = [value for value in found if isinstance(value, Text)]
     return {text.zh: text.en for text in texts if "{" not in text.zh}
 
@@ -162,17 +163,6 @@ ALIASES = Text("又名：{}", "Also: {}")
 CONFUSED = Text("易混淆：{}", "Easily confused with: {}")
 POISON = {kind: Text(zh, kind) for kind, zh in TOXIC.items()}
 POISON_MORE = Text("毒性药材，须遵医嘱使用。", "Poisonous; only to be used as a physician directs.")
-PARTS = {
-    "whole plant": "全草", "fruit": "果实", "root": "根", "seed": "种子", "aerial part": "地上部分",
-    "rhizome": "根茎", "leaf": "叶", "mineral": "矿物", "root and rhizome": "根及根茎",
-    "rhizome and root": "根茎及根", "stem": "茎", "root tuber": "块根", "tuber": "块茎",
-    "flower": "花", "bark": "皮", "bulb": "鳞茎", "bulb scale": "肉质鳞叶", "flower bud": "花蕾",
-    "flower bud or opening flower": "花蕾或初开的花", "flower and flower bud": "花及花蕾",
-    "flower head": "头状花序", "resin": "树脂", "root bark": "根皮", "shell": "壳",
-    "pericarp": "果皮", "exocarp": "外层果皮", "sclerotium of a fungus": "菌核",
-    "fruiting body of a fungus": "子实体", "fungus on the larva of a moth": "菌座与幼虫尸体",
-    "twig": "嫩枝", "seed kernel": "种仁", "unripe fruit": "未成熟果实",
-}  # fmt: skip
 
 # Under the answer
 
