@@ -17,9 +17,10 @@ from herbdemo.heatmap import contours, grey, layer, shrunk
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_explain as t
+from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.curves import Curve, chart
 from herbdemo.ui.pictures import data_url, map_size
-from herbdemo.ui.result import PHOTO_SIDE, error_html, herb_text, percent
+from herbdemo.ui.result import PHOTO_SIDE, error_html
 from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing it imports torch
