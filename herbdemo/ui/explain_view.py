@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from herbdemo.heatmap import contours, grey, layer, shrunk
-from herbdemo.herbs import Herb, herb_named
+from herbdemo.herbs import Herb, by_pinyin, herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_explain as t
 from herbdemo.ui.candidates import herb_text, percent
@@ -167,12 +167,13 @@ def faith_html(key: Key, found: "Faithfulness | Text") -> str:
 
 
 def _options(herbs: Sequence[str], odds: dict[str, str], chosen: str, of: str = "") -> str:
-    """The herbs in groups; with `of`, those that are confused with it first, and not itself."""
+    """The herbs in groups; with `of`, those that are confused with it first."""
     alike = [h for h in herb_named(of).confused_with if h in herbs] if of else []
-    likely = [herb for herb in odds if herb not in alike and herb != of]
-    rest = [herb for herb in herbs if herb not in (*alike, *likely, of)]
-    rest.sort(key=lambda herb: herb_named(herb).pinyin.casefold())
-    groups = ((t.LOOKALIKES, alike), (t.LIKELY, likely), (t.OTHERS, rest))
+    likely = [herb for herb in odds if herb not in alike]
+    rest = [herb for herb in herbs if herb not in (*alike, *likely)]
+    rest.sort(key=lambda herb: by_pinyin(herb_named(herb)))
+    confused = t.LOOKALIKES.format(herb_text(herb_named(of))) if of else t.LOOKALIKES
+    groups = ((confused, alike), (t.LIKELY, likely), (t.OTHERS, rest))
     return "".join(
         f"<optgroup {title.attribute('label')}>"
         + "".join(_option(herb_named(herb), odds.get(herb, ""), herb == chosen) for herb in some)
