@@ -24,6 +24,14 @@ CONTRAST = (
     (0.74, 0.13, 55),
     (0.54, 0.17, 40),
 )
+# Night blue, slate, straw, yellow: told apart without red or without green, by hue as by lightness.
+DUSK = (
+    (0.22, 0.09, 262),
+    (0.40, 0.08, 262),
+    (0.56, 0.02, 255),
+    (0.74, 0.09, 100),
+    (0.94, 0.15, 105),
+)
 GREY = ((0.0, 0.0, 0), (1.0, 0.0, 0))
 
 _LAB_TO_LMS = np.array(
@@ -58,4 +66,9 @@ def _table(anchors: tuple[tuple[float, float, float], ...]) -> np.ndarray:
     return np.round(srgb(smooth) * 255).astype(np.uint8)
 
 
-COLORMAPS = {"ember": _table(EMBER), "contrast": _table(CONTRAST), "grey": _table(GREY)}
+COLORMAPS = {
+    "ember": _table(EMBER),
+    "dusk": _table(DUSK),
+    "grey": _table(GREY),
+    "contrast": _table(CONTRAST),
+}

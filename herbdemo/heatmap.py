@@ -9,7 +9,7 @@ The preprocessing squashes the whole photo to a square and crops nothing, so a m
 to the photo's own proportions covers exactly what the network saw: the whole photo.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image
@@ -118,10 +118,54 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
     return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
 
 
-def grey(values: np.ndarray, size: tuple[int, int], *, bits: int = 8) -> Image.Image:
+def grey(
+    values: np.ndarray, size: tuple[int, int], *, bits: int = 8, smooth: bool = False
+) -> Image.Image:
     """A map in 0..1 itself, enlarged to `size` (width, height): greyscale of 8 or 16 bits."""
     most, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
-    return Image.fromarray((resized(values, size) * most + 0.5).astype(kind))
+    fine = np.clip(resized(values, size, smooth=smooth), 0, 1)
+    return Image.fromarray((fine * most + 0.5).astype(kind))
+
+
+def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:
+    """Lines of equal evidence: for each level float32 (segments, 2, 2), ends as (x, y) in 0..1.
+
+    Marching squares (Lorensen and Cline 1987, in the plane) on the map enlarged to `cells` a side.
+    Where a line could be drawn in two ways it goes around the higher values.
+    """
+    fine = resized(values, (cells, cells), smooth=True)
+    a, b, c, d = fine[:-1, :-1], fine[:-1, 1:], fine[1:, 1:], fine[1:, :-1]  # clockwise
+    y, x = np.mgrid[: cells - 1, : cells - 1].astype(np.float32)
+    lines = []
+    for level in levels:
+
+        def cut(low: np.ndarray, high: np.ndarray, level: float = level) -> np.ndarray:
+            step = np.where(high == low, 1, high - low)
+            return np.clip((level - low) / step, 0, 1)
+
+        top, right, bottom, left = (
+            np.stack(edge, axis=-1)
+            for edge in (
+                (x + cut(a, b), y),
+                (x + 1, y + cut(b, c)),
+                (x + cut(d, c), y + 1),
+                (x, y + cut(a, d)),
+            )
+        )
+        over = (a > level) + 2 * (b > level) + 4 * (c > level) + 8 * (d > level)
+        ends = (  # the corners above the level, and the edges between which they are cut off
+            ((1, 14, 5), left, top),
+            ((2, 13, 10), top, right),
+            ((4, 11, 5), right, bottom),
+            ((8, 7, 10), bottom, left),
+            ((3, 12), left, right),
+            ((6, 9), top, bottom),
+        )
+        segments = [
+            np.stack([one, other], axis=2)[np.isin(over, cases)] for cases, one, other in ends
+        ]
+        lines.append((np.concatenate(segments) + 0.5) / cells)
+    return lines
 
 
 def _min_max(maps: np.ndarray) -> np.ndarray:

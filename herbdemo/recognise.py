@@ -114,14 +114,22 @@ class Answer:
         }
 
     def _rows(self, *herbs: str) -> np.ndarray:
-        for herb in herbs:
-            if herb not in self._herbs:
-                raise HerbError(
-                    f"这个模型不认识“{herb[:40]}”。请从它的药材里选一种。",
-                    f"This model does not know “{herb[:40]}”. Choose one of its herbs.",
-                    hint="herb-not-in-model",
-                )
-        return self._head.weight[[self._herbs.index(herb) for herb in herbs]]
+        return self._head.weight[[herb_index(self._herbs, herb) for herb in herbs]]
+
+
+def herb_index(herbs: Sequence[str], herb: str) -> int:
+    """Where `herb` stands among the herbs of a model.
+
+    Raises:
+        HerbError: it does not.
+    """
+    if herb not in herbs:
+        raise HerbError(
+            f"这个模型不认识“{herb[:40]}”。请从它的药材里选一种。",
+            f"This model does not know “{herb[:40]}”. Choose one of its herbs.",
+            hint="herb-not-in-model",
+        )
+    return herbs.index(herb)
 
 
 @dataclass(frozen=True)

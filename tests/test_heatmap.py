@@ -202,10 +202,44 @@ def test_two_threads_and_fifty_photos_give_the_maps_of_one_thread(recogniser, ph
             np.testing.assert_array_equal(theirs, alone[photo.sha256])
 
 
+# Contours
+
+
+def test_a_contour_runs_around_what_is_above_its_level():
+    y, x = np.mgrid[:41, :41] / 40 - 0.5
+    hill = 1 - 2 * np.hypot(x, y)
+    (line,) = heatmap.contours(hill, [0.5], cells=41)
+    radius = np.hypot(*(line - 0.5).reshape(-1, 2).T) * 41 / 40
+    np.testing.assert_allclose(radius, 0.25, atol=0.01)
+    _, count = np.unique(line.reshape(-1, 2).round(4), axis=0, return_counts=True)
+    assert (count % 2 == 0).all()  # closed: what ends one segment begins another
+    length = np.hypot(*(line[:, 0] - line[:, 1]).T).sum()
+    assert length == pytest.approx(2 * np.pi * 0.25, rel=0.05)
+
+
+def test_two_peaks_are_outlined_apart_and_nothing_is_outlined_where_there_is_nothing():
+    peaks = np.zeros((7, 7))
+    peaks[1, 1] = peaks[5, 5] = 1
+    high, low = heatmap.contours(peaks, [0.8, 0.3])
+    assert 0 < len(high) < len(low)
+    for near in ((1.5 / 7, 1.5 / 7), (5.5 / 7, 5.5 / 7)):
+        assert (np.hypot(*(high[:, 0] - near).T) < 0.1).any()
+    assert [len(line) for line in heatmap.contours(np.zeros((7, 7)), [0.25, 0.5])] == [0, 0]
+
+
+@pytest.mark.parametrize("corners", [((1, 0), (0, 1)), ((0, 1), (1, 0))])
+def test_a_saddle_is_cut_into_two_lines(corners):
+    (line,) = heatmap.contours(np.array(corners, float), [0.6], cells=9)
+    assert line.shape[1:] == (2, 2)
+    assert line.min() >= 0
+    assert line.max() <= 1
+    assert len(line) > 6
+
+
 # Colours
 
 
-@pytest.mark.parametrize("name", ["ember", "grey"])
+@pytest.mark.parametrize("name", ["ember", "dusk", "grey"])
 def test_a_colour_map_only_gets_lighter(name):
     linear = (COLORMAPS[name] / 255) ** 2.2
     luminance = linear @ [0.2126, 0.7152, 0.0722]
@@ -217,6 +251,26 @@ def test_the_contrast_colours_differ_for_every_kind_of_colour_vision():
     blue, orange = COLORMAPS["contrast"][0].astype(int), COLORMAPS["contrast"][-1].astype(int)
     assert blue[2] - orange[2] > 100  # red-green blindness keeps the blue channel
     assert orange[0] - blue[0] > 100  # blue-yellow blindness keeps red and green
+
+
+# Linear RGB as it is seen without the red or the green cones (Viénot, Brettel and Mollon 1999).
+BLIND = {
+    "protanopia": [[0.1124, 0.8876, 0], [0.1124, 0.8876, 0], [0.0040, -0.0040, 1]],
+    "deuteranopia": [[0.2928, 0.7072, 0], [0.2928, 0.7072, 0], [-0.0223, 0.0223, 1]],
+}
+
+
+@pytest.mark.parametrize("kind", BLIND)
+def test_one_colour_map_keeps_its_steps_for_colour_blind_readers(kind):
+    linear = (COLORMAPS["dusk"] / 255) ** 2.2
+    luminance = (linear @ np.transpose(BLIND[kind])) @ [0.2126, 0.7152, 0.0722]
+    lightness = np.cbrt(np.clip(luminance, 0, 1))
+    steps = np.diff(lightness[::16])
+    assert steps.min() > 0.015  # no flat stretch
+    assert steps.max() < 4 * steps.min()  # and no jump that would look like an edge
+    seen = (linear @ np.transpose(BLIND[kind]))[[0, -1]]
+    assert seen[0, 2] > seen[0, 0]  # blue at one end
+    assert seen[1, 0] > seen[1, 2]  # yellow at the other, for these eyes, too
 
 
 def test_tables_have_256_entries():

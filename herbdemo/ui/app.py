@@ -12,6 +12,7 @@ from herbdemo.ui import (
     api,
     batch,
     desk,
+    explain,
     gate,
     herbs_tab,
     identify,
@@ -22,6 +23,7 @@ from herbdemo.ui import (
     share,
     texts,
     texts_batch,
+    texts_explain,
     texts_herbs,
     texts_learn,
 )
@@ -31,10 +33,19 @@ from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
-STYLES = ("page.css", "learn.css", "herbs.css", "batch.css", "many.css", "share.css")
+STYLES = (
+    "page.css",
+    "learn.css",
+    "explain.css",
+    "herbs.css",
+    "batch.css",
+    "many.css",
+    "share.css",
+)
 QUEUE_LENGTH = 64  # photos that may wait; whoever comes later is told to try again
 PAGES = (
     (texts.TAB_IDENTIFY, identify.build),
+    (texts_explain.TAB, explain.build),
     (texts_batch.TAB_BATCH, batch.build),
     (texts_herbs.TAB_HERBS, herbs_tab.build),
     (texts_learn.TAB_LEARN, learn.build),
@@ -66,6 +77,7 @@ def build() -> gr.Blocks:
 def _forget(request: gr.Request) -> None:
     """The tab was closed or loaded anew: what its visitor tried goes with it."""
     sandbox.drop(str(request.session_hash))
+    explain.stop_slow(str(request.session_hash))
 
 
 def prepare() -> None:
@@ -102,7 +114,7 @@ def launch_options() -> dict[str, Any]:
 def _css() -> str:
     """The style sheet, with the scales of the two colour maps under their names."""
     css = "\n".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
-    for word, name in (("EMBER", "ember"), ("DUEL", "contrast")):
+    for word, name in (("EMBER", "ember"), ("DUEL", "contrast"), ("DUSK", "dusk")):
         stops = (f"rgb({r} {g} {b})" for r, g, b in COLORMAPS[name][::15])
         css = css.replace(word, ", ".join(stops))
     return css

@@ -24,8 +24,15 @@ class Curve:
     points: Points
 
 
-def chart(title: Text, curves: Sequence[Curve], *, until: float, share: bool = False) -> str:
-    """Curves over the steps of a training; with `share` the scale is in percent."""
+def chart(
+    title: Text,
+    curves: Sequence[Curve],
+    *,
+    until: float,
+    share: bool = False,
+    along: Text = t.STEPS,
+) -> str:
+    """Curves over the steps of a training, or what `along` says; `share`: a scale in percent."""
     drawn = [curve for curve in curves if curve.points]
     values = [y for curve in drawn for _, y in curve.points] or [0.0, 1.0]
     low, high, step = _scale(min(values), max(values), share=share)
@@ -43,21 +50,21 @@ def chart(title: Text, curves: Sequence[Curve], *, until: float, share: bool = F
         f'<text x="{LEFT - 7}" y="{y_at(y) + 4:.1f}" text-anchor="end">{_number(y, share)}</text>'
         for y in ticks
     )
-    along = "".join(
+    ticks_along = "".join(
         f'<text x="{x_at(x):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{x:g}</text>'
         for x in _whole(until)
         if x < 0.9 * until
     )
-    along += (
+    ticks_along += (
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">'
-        f'<tspan class="zh">{t.STEPS.zh}</tspan><tspan class="en">{t.STEPS.en}</tspan></text>'
+        f'<tspan class="zh">{along.zh}</tspan><tspan class="en">{along.en}</tspan></text>'
     )
     lines = "".join(_line(curve, x_at, y_at) for curve in drawn)
     keys = "".join(f'<li class="{curve.kind}"><i></i>{curve.name.html}</li>' for curve in curves)
     return (
         f'<figure class="chart"><figcaption><b>{title.html}</b><ul>{keys}</ul></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" {title.attribute("aria-label")}>'
-        f"{grid}{along}{lines}</svg></figure>"
+        f"{grid}{ticks_along}{lines}</svg></figure>"
     )
 
 

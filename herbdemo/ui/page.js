@@ -8,7 +8,7 @@
   // data-zh-* and data-en-*; texts of Gradio's components are swapped by the dictionary.
   const toEnglish = new Map(Object.entries(DICTIONARY));
   const toChinese = new Map([...toEnglish].map(([zh, en]) => [en, zh]));
-  const ATTRIBUTES = ["alt", "title", "aria-label", "placeholder"];
+  const ATTRIBUTES = ["alt", "title", "aria-label", "placeholder", "label"];
   let language = recall("language") ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
 
   function translateText(node) {
