@@ -282,7 +282,7 @@ def test_every_text_is_in_both_languages(text):
 
 def test_the_dictionary_can_be_read_both_ways():
     pairs = texts.dictionary()
-    assert len(pairs) > 30
+    assert {"识别", "药材", "模型"} < set(pairs)
     assert len(set(pairs.values())) == len(pairs)
 
 

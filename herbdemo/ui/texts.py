@@ -7,31 +7,20 @@ them `TEXT.zh`, and `page.js` swaps the exact string for its twin from `dictiona
 
 from herbdemo.herbs import TOXIC
 from herbdemo.ui import (
-    texts_api,
     texts_batch,
     texts_explain,
     texts_herbs,
     texts_learn,
     texts_many,
-    texts_share,
 )
 from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
-    """Chinese to English, of all sentences of the page that hold nothing to be filled in."""
-    modules = (
-        texts_api,
-        texts_batch,
-        texts_explain,
-        texts_herbs,
-        texts_learn,
-        texts_many,
-        texts_share,
-    )
-    found = [*globals().values(), *(value for module in modules for value in vars(module).values())]
-    texts = [value for value in found if isinstance(value, Text)]
-    return {text.zh: text.en for text in texts if "{" not in text.zh}
+    """Chinese to English, of the names of the tabs: all that Gradio itself writes on the page."""
+    others = (texts_batch, texts_explain, texts_herbs, texts_learn, texts_many)
+    named = [*globals().items(), *(item for module in others for item in vars(module).items())]
+    return {text.zh: text.en for name, text in named if name.startswith("TAB")}
 
 
 # The head of the page
