@@ -9,10 +9,10 @@ from typing import Any
 from herbdemo.ui import texts_batch as t
 from herbdemo.ui import texts_learn
 from herbdemo.ui.art import ICONS
+from herbdemo.ui.candidates import percent
 from herbdemo.ui.giver import status, zip_card
 from herbdemo.ui.pictures import file_url
 from herbdemo.ui.pieces import button
-from herbdemo.ui.result import percent
 from herbdemo.ui.text import Text
 
 PER_PAGE = 50
@@ -206,7 +206,7 @@ def _row(number: int, row: Mapping[str, Any], thumb: Path) -> str:
         )
     best, *others = row["candidates"]
     name = Text(best["zh"], best["en"] or best["pinyin"] or best["zh"])
-    rest = "".join(f"<li>{_herb(c)} <b>{percent(c['probability'])}</b></li>" for c in others)
+    rest = "".join(f"<li>{_herb(c)} <b>{_odds(c)}</b></li>" for c in others)
     return (
         f'<li class="{verdict}"><button type="button" class="line" data-act="open" '
         f'data-number="{number}" {t.OPEN.format(row["file"]).attribute("title")}>'
@@ -215,9 +215,13 @@ def _row(number: int, row: Mapping[str, Any], thumb: Path) -> str:
         f"{html.escape(best['zh'])}</span>"
         f'<span class="pinyin" lang="zh-Latn">{html.escape(best["pinyin"])}</span>'
         f'<span class="en">{html.escape(name.en)}</span></span>{file}</span>'
-        f'<span class="odds">{percent(best["probability"])}</span></button>'
+        f'<span class="odds">{_odds(best)}</span></button>'
         f'<ul class="rest" {t.OTHER_HERBS.attribute("aria-label")}>{rest}</ul></li>'
     )
+
+
+def _odds(candidate: Mapping[str, Any]) -> str:
+    return html.escape(percent(candidate["probability"]))
 
 
 def _herb(candidate: Mapping[str, Any]) -> str:

@@ -290,7 +290,7 @@ def _faith(key: Key, found: "Faithfulness") -> str:
 
     at = found.said
     asked = (found.whole, found.most[at], found.least[at], found.elsewhere[at])
-    whole, most, least, elsewhere = (html.unescape(percent(p)) for p in asked)
+    whole, most, least, elsewhere = map(percent, asked)
     said = t.SAID[found.verdict].format(
         herb=herb_text(herb_named(key.herb)),
         share=f"{SHARES[at]:.0%}",
@@ -305,7 +305,9 @@ def _faith(key: Key, found: "Faithfulness") -> str:
     )
     shares = "".join(f"<th>{share:.0%}</th>" for share in SHARES)
     rows = "".join(
-        f"<tr><th>{name.html}</th>{''.join(f'<td>{percent(p)}</td>' for p in row)}</tr>"
+        f"<tr><th>{name.html}</th>"
+        + "".join(f"<td>{html.escape(percent(p))}</td>" for p in row)
+        + "</tr>"
         for name, row in (
             (t.ROAD_MOST, found.most),
             (t.ROAD_LEAST, found.least),
