@@ -75,6 +75,7 @@ const pressed = (name) =>
 
 function keys() {
   const herb = find("[name=herb]").value, against = find("[name=against]").value;
+  for (const option of all("[name=against] option")) option.disabled = option.value === herb;
   const found = against ? [`contrast|layer4|${herb}|${against}`] : [];
   for (const method of pressed("method")) {
     for (const layer of pressed("layer")) {
@@ -110,8 +111,8 @@ function gallery() {
 }
 
 function tooMany() {
-  find(".full").replaceChildren(view("most"));
-  find(".full").hidden = false;
+  find(".too-many").replaceChildren(view("most"));
+  find(".too-many").hidden = false;
 }
 
 function ghost(key) {
@@ -261,7 +262,7 @@ root.addEventListener("change", ({ target }) => {
   if (!target.matches("select")) return;
   const herb = find("[name=herb]"), against = find("[name=against]");
   if (herb.value === against.value) against.value = "";
-  find(".full").hidden = true;
+  find(".too-many").hidden = true;
   selected = "";
   gallery();
 });
@@ -270,7 +271,7 @@ root.addEventListener("click", (event) => {
   if (!button || !desk()) return;
   const { method, layer, colours, switch: flip } = button.dataset;
   if (method || layer) {
-    find(".full").hidden = true;
+    find(".too-many").hidden = true;
     const name = method ? "method" : "layer";
     const on = button.getAttribute("aria-pressed") !== "true";
     if (!on && pressed(name).length === 1) return; // one at least

@@ -126,7 +126,7 @@ def desk_html(
         f"{_options(herbs, odds, against, chosen)}</select></label></div>"
         f"{_chips(t.METHOD, 'method', {m: t.METHODS[m] for m in METHODS}, 'grad-cam')}"
         f"{_chips(t.LAYER, 'layer', t.LAYERS, 'layer4')}"
-        f'<p class="hint">{t.LAYERS_MORE.html}</p><p class="full" role="alert" hidden></p>'
+        f'<p class="hint">{t.LAYERS_MORE.html}</p><p class="too-many" role="alert" hidden></p>'
         f'<ul class="gallery" {t.GALLERY.attribute("aria-label")}></ul></section></article>'
     )
 
