@@ -135,7 +135,7 @@ def main() -> None:
     print(line("more than half of its Grad-CAM's mass", hits["mass"] > 0.5))
     print(f"\nmean mass in its own half: {hits['mass'].mean():.1%}")
 
-    some = sorted(photos)[:80]
+    some = list(photos)[:80]  # in the random order of the pairs
     alone = features(engine, [prepare(photos[n]) for n in some])
     r = randomised(alone, head, labels[some])
     print(f"\nrow of the head shuffled, {len(some)} photos: correlation of the maps "

@@ -86,7 +86,7 @@ def raw_map(
 def filled(x: Tensor, hole: Tensor) -> Tensor:
     """The photo (3, H, W) with its hole, bool (H, W), filled from the surroundings as ROAD does.
 
-    What is filled in is smooth, so it is solved for at half the size, in a fifth of the time.
+    What is filled in is smooth, so it is solved for at half the size, which is quicker.
     """
     small = functional.avg_pool2d(x[None], 2)[0]
     gone = functional.max_pool2d(hole[None].float(), 2)[0] > 0

@@ -78,12 +78,13 @@ class Faithfulness:
     def verdict(self) -> str:
         """What may be said of the map.
 
-        "faithful": without its bright parts the probability falls, further than without its dull
-        parts and further than by chance; "unfaithful": it falls without the dull parts; "open": too
+        "faithful": without its bright parts the probability falls clearly further than without its
+        dull parts, and than by chance; "unfaithful": it falls without the dull parts; "open": too
         little changes to tell, as with a herb that fills the photo, or that the model does not see.
         """
-        gap = self.least[self.said] - self.most[self.said]
-        if gap > CLEAR and self.road > 0 and self.most[self.said] < self.elsewhere[self.said]:
+        most, least, elsewhere = (p[self.said] for p in (self.most, self.least, self.elsewhere))
+        gap = least - most
+        if gap > CLEAR and elsewhere - most > CLEAR and self.road > 0:
             return "faithful"
         return "unfaithful" if gap < -CLEAR and self.road < 0 else "open"
 

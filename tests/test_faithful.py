@@ -141,7 +141,7 @@ def test_real_networks_are_asked_the_same_way(toy):
 @pytest.mark.parametrize(
     ("most", "least", "elsewhere", "verdict", "said"),
     [
-        ((0.9, 0.8, 0.4, 0.1), (0.97, 0.97, 0.97, 0.9), (0.95, 0.9, 0.9, 0.8), "faithful", 1),
+        ((0.9, 0.8, 0.4, 0.1), (0.97, 0.97, 0.97, 0.9), (0.95, 0.95, 0.9, 0.8), "faithful", 1),
         ((0.97, 0.97, 0.97, 0.9), (0.97, 0.5, 0.4, 0.1), (0.9, 0.9, 0.8, 0.7), "unfaithful", 1),
         ((0.97,) * 4, (0.97,) * 4, (0.97,) * 4, "open", 3),
         # Other places matter as much as those that the map shows.
