@@ -148,9 +148,11 @@ SCALE_MORE = Text(
 
 FAITH = Text("这张图可信吗", "Can this map be trusted?")
 FAITH_HOW = Text(
-    "把图上的亮处从照片里去掉，再问一次模型：真正的依据没有了，概率就该掉下来。",
+    "把图上的亮处从照片里去掉，再问一次模型：真正的依据没有了，概率就该掉下来。"
+    "一张照片说明不了太多：随手画的图，五张里也有一张过关。",
     "The bright parts of the map are taken out of the photo and the model is asked again: without "
-    "its real evidence, the probability should fall.",
+    "its real evidence, the probability should fall. One photo proves little: of maps drawn at "
+    "random, one in five passes too.",
 )
 MEASURING = Text("正在遮住一部分再问模型……", "Covering parts and asking the model again …")
 VERDICTS = {
