@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import gradio as gr
 from gradio.data_classes import ListFiles
 
 from herbdemo.archive import MAX_TOTAL
@@ -20,9 +19,10 @@ from herbdemo.ui import texts, texts_learn
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.names import name_field
 from herbdemo.ui.photo_input import script
+from herbdemo.ui.uploads import Uploads
 
 
-class Giver(gr.HTML):
+class Giver(Uploads):
     """Photos or a zip. The handler gets the paths of the uploaded files, in order.
 
     Triggers `act`: "photos" with the herb's name, or "zip".
@@ -40,12 +40,6 @@ class Giver(gr.HTML):
 
     def preprocess(self, payload: ListFiles | None) -> list[str]:
         return [file.path for file in payload] if payload else []
-
-    def postprocess(self, value: None) -> None:
-        return None
-
-    def get_block_name(self) -> str:
-        return "html"
 
 
 @contextlib.contextmanager
