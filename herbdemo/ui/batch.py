@@ -14,7 +14,7 @@ from herbdemo.ui import desk, pile_desk
 from herbdemo.ui import texts_batch as t
 from herbdemo.ui.batch_view import giver_html, terms_html
 from herbdemo.ui.gate import Visitor
-from herbdemo.ui.giver import Giver, joined
+from herbdemo.ui.giver import Giver, joined, left_out
 from herbdemo.ui.pieces import Change, Piece, notice_html, saving_html, wire
 from herbdemo.ui.pile_desk import View
 from herbdemo.ui.pile_worker import WORKER
@@ -84,7 +84,9 @@ class Batch:
     def photos(self, files: list[str], data: dict[str, str], who: Visitor) -> Change:
         """Recognise uploaded photos."""
         limits = None if who.owner else VISITORS
-        return self._begun(kept_piles.keep_photos([Path(file) for file in files], limits))
+        begun = self._begun(kept_piles.keep_photos([Path(file) for file in files], limits))
+        said = left_out(data)
+        return {**begun, self.notice: notice_html(said)} if said else begun
 
     def zip(self, parts: list[str], data: dict[str, str], who: Visitor) -> Change:
         """Recognise the photos in a zip, in the parts that the browser sent."""
