@@ -96,6 +96,14 @@ def test_one_at_a_time_in_order_and_not_too_many(held, pile, tmp_path, monkeypat
     assert list(others[0].journal.rows()) == []
 
 
+def test_a_pile_begun_with_another_model_says_what_can_be_done_here(held, pile):
+    pile.journal.append([{"file": "00.png", "verdict": "unsure", "sha256": "another"}])
+    worker = Worker()
+    worker.start(pile)
+    until(worker, pile, "failed")
+    assert "give them again" in worker.work(pile.id).error.en
+
+
 def test_a_pile_whose_photos_are_gone_fails_and_the_next_one_runs(held, pile, tmp_path):
     gone = keep_photos(sorted(tmp_path.glob("*.png"))[:1], None)
     for photo in (gone.folder / "photos").iterdir():

@@ -123,7 +123,8 @@ class Worker:
             try:
                 state = "done" if _recognise(work) else "stopped"
             except HerbError as error:
-                state, work.error = "failed", Text(error.zh, error.en)
+                said = t.NOT_GONE_ON.get(error.hint) or Text(error.zh, error.en)
+                state, work.error = "failed", said
             except Exception as error:
                 log.exception("a pile of photos was not recognised")
                 short = shortage(error)

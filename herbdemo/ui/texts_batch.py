@@ -36,6 +36,19 @@ BUSY = Text(
     "已有 {} 批照片在排队。请过一会儿再来。",
     "{} batches of photos are waiting already. Come back in a while.",
 )
+# Why a pile does not go on, where the library speaks of files that nobody sees here
+NOT_GONE_ON = {
+    "rows-other-model": Text(
+        "前一部分是另一个模型识别的，不能混在一起。请先下载已有结果，再删除并重新添加照片。",
+        "Another model answered the first part, and the two must not be mixed. Save the results so "
+        "far, then delete the photos and give them again.",
+    ),
+    "rows-other-photos": Text(
+        "文件夹里的照片有变动，不能接着做。请先下载已有结果，再删除并重新选择文件夹。",
+        "The photos in the folder have changed, so this cannot go on. Save the results so far, "
+        "then delete them and choose the folder again.",
+    ),
+}
 
 # How far it is
 
