@@ -100,14 +100,16 @@ def recognise(
     if out_ and out_.suffix.lower().lstrip(".") not in WRITERS:
         raise typer.BadParameter("." + ", .".join(WRITERS), param_hint="--out")
     distributed.meet()
+    if heatmaps:
+        _make_folder(heatmaps)
     recogniser = Recogniser(_registry().load(model))
     recogniser.warm_up()
 
     def see(number: int, name: str, answer: Any) -> None:
         if heatmaps:
-            _save_heatmaps(answer, heatmaps, f"{number + 1:04d}-{Path(name).stem}")
+            _save_heatmaps(answer, heatmaps, f"{number + 1:04d}-{_short(Path(name).stem)}")
 
-    seen = Counter[str]()
+    seen, complete = Counter[str](), False
     with ExitStack() as stack:
         listed = stack.enter_context(given(photos))  # before anything is said: a zip may be refused
         stop = stack.enter_context(_stop_on_signal())
@@ -120,8 +122,12 @@ def recognise(
             else recognised(recogniser, listed, **options)
         )
 
+        def told() -> Iterator[list[dict[str, Any]]]:
+            nonlocal complete
+            complete = yield from batches
+
         def rows() -> Iterator[dict[str, Any]]:
-            for batch in batches:
+            for batch in told():
                 seen.update(row["verdict"] for row in batch)
                 yield from batch
                 advance(seen.total(), total)
@@ -132,11 +138,13 @@ def recognise(
             _print_rows_json(rows())
         else:
             _print_rows(rows())
-        if stop():
+    speaks = distributed.first()
+    distributed.leave()
+    if not complete:
+        if speaks:
             on = " The same line goes on from there." if out_ else ""
             err.print(f"Stopped after {seen.total()} photos.{on}", highlight=False)
-            sys.exit(130)
-    distributed.leave()
+        sys.exit(130)
     if seen["failed"]:
         sys.exit(1)
 
@@ -478,10 +486,26 @@ def _count(photos: list[Path]) -> int | None:
         return sum(1 for _ in listed)
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise shortage(error) or HerbError(
+            "热力图的文件夹建不起来。请检查这个位置能否写入、是否已是文件，或换一个位置。",
+            "The folder for the heatmaps cannot be made. Check that its place may be written to "
+            "and is no file, or choose another.",
+            hint="heatmaps-unwritable",
+        ) from error
+
+
+def _short(stem: str) -> str:
+    """As much of a file's name as leaves room for more within the 255 bytes that there are."""
+    return stem.encode()[:160].decode(errors="ignore")
+
+
 def _save_heatmaps(answer: Any, folder: Path, stem: str) -> None:
     from herbdemo.heatmap import overlay
 
-    folder.mkdir(parents=True, exist_ok=True)
     for rank, candidate in enumerate(answer.candidates, start=1):
         picture = overlay(answer.photo.image, answer.heatmap(candidate.herb.zh))
         picture.save(folder / f"{stem}-{rank}-{candidate.herb.zh}.png")

@@ -39,7 +39,6 @@ METHODS = (
 )
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 SLOW = frozenset({"ablation-cam", "score-cam"})  # a forward pass for each channel of the layer
-OF_ANY_HERB = frozenset({"eigen-cam"})  # these maps do not depend on the herb
 
 Progress = Callable[[float], None]
 Stop = Callable[[], bool]

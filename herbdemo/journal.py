@@ -30,18 +30,28 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._end: int | None = None  # bytes, as this one has left the file
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows, without their times, to last.
 
         Raises:
-            HerbError: the disk is full, or may not be written to.
+            HerbError: the disk is full, or may not be written to; or someone else has written
+                there meanwhile, whose rows would be mixed with these.
         """
         lines = "".join(json.dumps(lasting(row), ensure_ascii=False) + "\n" for row in rows)
         with disk_errors(), self.path.open("ab") as file:
+            if self._end not in (None, file.tell()):
+                raise HerbError(
+                    "同一个结果文件正由另一个进程写入。请等它做完，或换一个文件名。",
+                    "Another process is writing to the same file of results. Wait for it to end, "
+                    "or choose another file.",
+                    hint="rows-two-writers",
+                )
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+            self._end = file.tell()
 
     def rows(self) -> Iterator[Row]:
         """The rows that are whole, in order; none where there is no file."""
@@ -82,6 +92,7 @@ class Journal:
         if self.path.exists():
             with disk_errors():
                 os.truncate(self.path, ends)
+        self._end = ends
         return count - count % batch
 
     def page(self, start: int, size: int, *, verdict: str = "") -> list[tuple[int, Row]]:

@@ -146,21 +146,22 @@ def open_pile(pile_id: str) -> Pile:
         HerbError: it was deleted or forgotten, or never was.
     """
     folder = home() / "piles" / pile_id
-    if not _ID.fullmatch(pile_id) or not folder.is_dir():
+    try:
+        if not _ID.fullmatch(pile_id):
+            raise FileNotFoundError
+        facts = json.loads((folder / "pile.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise HerbError(
             "这批照片已经不在了。请重新添加。",
             "These photos are no longer there. Give them again.",
             hint="pile-missing",
-        )
-    return Pile(pile_id, folder, **json.loads((folder / "pile.json").read_text("utf-8")))
+        ) from error
+    return Pile(pile_id, folder, **facts)
 
 
 def delete(pile: Pile) -> None:
     """Delete a pile with all its photos; one that is gone already is no error."""
-    doomed = pile.folder.with_name(f".deleting-{pile.id}")
-    with contextlib.suppress(OSError):
-        pile.folder.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    _remove(pile.folder)
 
 
 def sweep() -> None:
@@ -170,7 +171,7 @@ def sweep() -> None:
             rows = folder / "rows.jsonl"
             touched = max(path.stat().st_mtime for path in (folder, rows) if path.exists())
             if time.time() - touched > KEPT_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
 
 def _kept(fill: Callable[[Path], int], *, kind: str, title: str = "", source: str = "") -> Pile:
@@ -199,6 +200,14 @@ def _kept(fill: Callable[[Path], int], *, kind: str, title: str = "", source: st
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return open_pile(pile_id)
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder that nobody shall find half of."""
+    doomed = folder.with_name(f".deleting-{folder.name.removeprefix('.deleting-')}")
+    with contextlib.suppress(OSError):
+        folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _check(photos: int, size: int, limits: Limits | None) -> None:

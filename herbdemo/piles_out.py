@@ -86,6 +86,8 @@ def recognised_into(
     journal = Journal(path.with_name(f"{path.name}.unfinished"))
     done = 0
     if distributed.first():
+        if path.is_dir():
+            raise unwritable()
         _check_writable(journal.path)
         with given(photos) as listed:
             names = (photo.name for photo in listed)

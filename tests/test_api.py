@@ -139,6 +139,12 @@ def test_what_is_no_file_is_refused(server, photo):
     assert "Traceback" not in said
 
 
+def test_null_stands_for_no_text(server):
+    event, said = call(server, "list_herbs", [None])
+    assert event == "complete"
+    assert json.loads(said)[0]["herbs"]
+
+
 @pytest.mark.parametrize("name", ["recognise", "explain", "learn", "predict"])
 def test_other_names_are_not_called(server, name):
     with pytest.raises(urllib.error.HTTPError):

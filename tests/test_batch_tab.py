@@ -3,13 +3,15 @@
 import re
 from html.parser import HTMLParser
 
+import gradio as gr
 import pytest
 from toys import herb_picture, refusal
 
 from herbdemo.kept_piles import keep_photos
-from herbdemo.ui import pile_desk
+from herbdemo.ui import batch, pile_desk
 from herbdemo.ui import texts_batch as t
 from herbdemo.ui.batch_view import Progress, progress_html
+from herbdemo.ui.gate import Visitor
 from herbdemo.ui.pile_desk import View
 
 EVIL = '"><img src=x onerror=alert(1)>.png'
@@ -92,3 +94,23 @@ def test_what_is_not_there_is_refused(pile, tmp_path):
         file = pile_desk.file_of(pile, kind, tmp_path / "shelf")
         assert file.suffix == f".{kind}"
         assert len(file.parent.name) == 32
+
+
+def test_no_address_takes_all_the_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(batch, "MOST_EACH", 2)
+    monkeypatch.setattr(pile_desk, "begin", lambda pile: None)  # nothing is recognised
+    herb_picture("党参", 1).save(tmp_path / "1.png")
+    with gr.Blocks():
+        tab = batch.Batch()
+
+    def give(host: str, *, owner: bool = False) -> str:
+        made = tab.photos([str(tmp_path / "1.png")], {}, Visitor(owner, "", "", host=host))
+        return re.search('data-keep="([0-9a-f]{32})"', made[tab.pile]).group(1)
+
+    first = give("1.2.3.4")
+    give("1.2.3.4")
+    assert refusal(give, "1.2.3.4").hint == "piles-many"
+    give("5.6.7.8")
+    give("1.2.3.4", owner=True)
+    tab.delete({"pile": first}, Visitor(False, "", ""))
+    give("1.2.3.4")

@@ -79,6 +79,23 @@ def test_recognise_names_the_herb_of_each_photo_and_goes_on_after_a_bad_one(toy_
         assert picture.width / picture.height == pytest.approx(60 / 48, rel=0.05)
 
 
+def test_heatmaps_of_a_photo_with_a_long_name(toy_home, tmp_path):
+    maps = tmp_path / "maps"
+    herb_picture("党参", 3).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / f"{'药' * 80}.png")
+    assert herbdemo("recognise", tmp_path, "--heatmaps", maps).returncode == 0
+    assert len(list(maps.iterdir())) == 5
+
+
+def test_heatmaps_where_none_can_be_written(toy_home, tmp_path):
+    photo = tmp_path / "a.png"
+    herb_picture("党参", 3).save(photo)
+    result = herbdemo("recognise", photo, "--heatmaps", photo)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "The folder for the heatmaps" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_recognise_prints_for_people(toy_home, tmp_path):
     herb_picture("枸杞子", 1).save(tmp_path / "a.png")
     result = herbdemo("recognise", tmp_path)  # a folder

@@ -1,10 +1,12 @@
 """The thread that recognises piles: one after another, stopped, gone on with, failing politely."""
 
+import os
 import time
 
 import pytest
 from toys import HERBS, herb_picture, refusal
 
+from herbdemo import kept_piles
 from herbdemo.kept_piles import keep_photos
 from herbdemo.recognise import BATCH, Recogniser
 from herbdemo.ui import model, pile_worker
@@ -94,6 +96,14 @@ def test_one_at_a_time_in_order_and_not_too_many(held, pile, tmp_path, monkeypat
     assert list(others[0].journal.rows()) == []
 
 
+def test_a_pile_begun_with_another_model_says_what_can_be_done_here(held, pile):
+    pile.journal.append([{"file": "00.png", "verdict": "unsure", "sha256": "another"}])
+    worker = Worker()
+    worker.start(pile)
+    until(worker, pile, "failed")
+    assert "give them again" in worker.work(pile.id).error.en
+
+
 def test_a_pile_whose_photos_are_gone_fails_and_the_next_one_runs(held, pile, tmp_path):
     gone = keep_photos(sorted(tmp_path.glob("*.png"))[:1], None)
     for photo in (gone.folder / "photos").iterdir():
@@ -106,6 +116,27 @@ def test_a_pile_whose_photos_are_gone_fails_and_the_next_one_runs(held, pile, tm
     assert worker.work(gone.id).error.en.endswith(".")
     assert str(tmp_path) not in worker.work(gone.id).error.en
     until(worker, pile, "done")
+
+
+def test_what_is_gone_is_forgotten_and_what_waits_is_not_swept(held, pile, tmp_path):
+    photo = sorted(tmp_path.glob("*.png"))[:1]
+    gone, waiting = keep_photos(photo, None), keep_photos(photo, None)
+    worker = Worker()
+    worker.start(gone)
+    until(worker, gone, "done")
+    kept_piles.delete(gone)
+    held.acquire()
+    worker.start(pile)
+    until(worker, pile, "running")
+    worker.start(waiting)
+    long_ago = time.time() - kept_piles.KEPT_SECONDS - 60
+    os.utime(waiting.folder, (long_ago, long_ago))
+    worker.tidy()
+    kept_piles.sweep()
+    assert worker.work(gone.id) is None
+    assert worker.work(pile.id).state == "running"
+    held.release()
+    until(worker, waiting, "done")
 
 
 def test_forgotten_while_it_runs_it_stops_first(held, pile):

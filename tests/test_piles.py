@@ -167,6 +167,16 @@ def test_a_stop_leaves_what_is_done_and_the_same_call_goes_on(recogniser, pile, 
     assert len(pd.read_csv(out)) == PHOTOS + 2
 
 
+def test_two_runs_do_not_mix_their_rows_in_one_file(recogniser, pile, tmp_path):
+    out = tmp_path / "rows.jsonl"
+    first = recognised_into(out, recogniser, [pile])
+    next(first)
+    list(recognised_into(out, recogniser, [pile], stop=lambda: True))
+    assert refusal(list, first).hint == "rows-two-writers"
+    files = [json.loads(line)["file"] for line in (tmp_path / "rows.jsonl.unfinished").open()]
+    assert len(files) == len(set(files))
+
+
 def test_other_photos_or_another_model_are_not_mixed_in(recogniser, pile, tmp_path):
     out = tmp_path / "rows.csv"
     list(recognised_into(out, recogniser, [pile], stop=lambda: True))

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import safehttpx
+from gradio.exceptions import Error
 from gradio.utils import get_upload_folder
 from toys import refusal
 
@@ -174,3 +175,15 @@ def test_nothing_but_an_upload_is_one(upload, tmp_path, path):
     for given in (path, path.replace("/", "%2F"), path.replace(".", "%2e")):
         assert remote.upload_at(f"http://127.0.0.1:7860/gradio_api/file={given}") is None
     assert remote.upload_at(f"http://127.0.0.1:7860/other={upload}") is None
+
+
+@pytest.mark.parametrize("rest", ["{uploads}/%00", "{uploads}/" + "a" * 5000])
+def test_what_no_disk_can_hold_is_no_upload(upload, tmp_path, rest):
+    address = "http://127.0.0.1:7860/gradio_api/file=" + rest.format(uploads=tmp_path / "uploads")
+    assert remote.upload_at(address) is None
+
+
+@pytest.mark.parametrize("address", ["http://[", "https://[::1", "http://\ud800/"])
+def test_what_is_no_address_is_refused_in_words(address):
+    with pytest.raises(Error, match=r"。.*\."):
+        asyncio.run(remote.PhotoFile().async_move_resource_to_block_cache(address))

@@ -20,6 +20,7 @@ from herbdemo.ui.candidates import herb_text
 from herbdemo.ui.caution_view import caution_texts
 from herbdemo.ui.remote import PhotoFile, spoken
 from herbdemo.ui.text import Text
+from herbdemo.ui.uploads import UploadsOnly
 from herbdemo.where import Where, where
 
 if TYPE_CHECKING:
@@ -29,13 +30,23 @@ SIDE = 640  # pixels of a picture; some agents refuse a result of more than 1 MB
 MOST_FOUND = 20  # herbs for one query
 
 
+class Word(UploadsOnly, gr.Textbox):
+    """Text that a program gives; null is none."""
+
+    def get_block_name(self) -> str:
+        return "textbox"
+
+    def preprocess(self, payload: str | None) -> str:
+        return super().preprocess(payload) or ""
+
+
 def build() -> None:
     """Add the endpoints to the current Blocks; they show nothing on the page."""
     with gr.Column(visible=False):
         photo = PhotoFile(label="photo")
-        herb = gr.Textbox("", label="herb")  # a value makes the parameter optional
-        query = gr.Textbox("", label="query")
-        a, b = gr.Textbox(label="a"), gr.Textbox(label="b")
+        herb = Word("", label="herb")  # a value makes the parameter optional
+        query = Word("", label="query")
+        a, b = Word(label="a"), Word(label="b")
         found = gr.JSON(label="result")
         picture = gr.Image(label="picture", format="png")
         call = gr.Button()

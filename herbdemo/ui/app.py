@@ -20,12 +20,12 @@ from herbdemo.ui import (
     models,
     names,
     sandbox,
-    share,
     texts,
     texts_batch,
     texts_explain,
     texts_herbs,
     texts_learn,
+    upkeep,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
@@ -81,10 +81,10 @@ def _forget(request: gr.Request) -> None:
 
 
 def prepare() -> None:
-    """What the server does beside the page: tools, the model, shared results, and its job's end."""
+    """What the server does beside the page: tools, the model, what is swept, and its job's end."""
     agents.install()
     wake()
-    share.keep_clean()
+    upkeep.keep_clean()
     desk.jobs().end_with_this_process()
 
 

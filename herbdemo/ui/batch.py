@@ -9,12 +9,13 @@ from typing import Any
 import gradio as gr
 
 from herbdemo import kept_piles
+from herbdemo.errors import HerbError
 from herbdemo.kept_piles import Limits, Pile
 from herbdemo.ui import desk, pile_desk
 from herbdemo.ui import texts_batch as t
 from herbdemo.ui.batch_view import giver_html, terms_html
 from herbdemo.ui.gate import Visitor
-from herbdemo.ui.giver import Giver, joined
+from herbdemo.ui.giver import MOST, Giver, joined, left_out
 from herbdemo.ui.pieces import Change, Piece, notice_html, saving_html, wire
 from herbdemo.ui.pile_desk import View
 from herbdemo.ui.pile_worker import WORKER
@@ -23,6 +24,7 @@ from herbdemo.ui.result_view import ResultView
 log = logging.getLogger(__name__)
 HOUR = 3600
 VISITORS = Limits(500, 1 << 30)  # of one pile; the owner's has no bounds but a zip's
+MOST_EACH = 10  # piles kept for one address, so that nobody takes all the room; a page has one
 MOST_VIEWS = 1000  # piles of which is remembered what was looked at
 QUEUE = {"concurrency_id": "batch", "concurrency_limit": 2}  # beside the answers, not before them
 
@@ -41,6 +43,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._views: dict[str, View] = {}
+        self._hosts: dict[str, str] = {}  # of visitors' piles: the address that each came from
         self.notice = Piece(elem_id="batch-notice")
         self.giver = Giver(giver_html(), elem_id="batch-giver")
         self.terms = Piece(elem_id="batch-terms", shows="show", keeps="pile")
@@ -77,24 +80,26 @@ class Batch:
         """Draw the tab for who is there, with the pile that this browser remembers."""
         hours = kept_piles.KEPT_SECONDS // HOUR
         terms = t.LIMITS.format(VISITORS.photos, VISITORS.bytes >> 20, hours)
-        terms = t.KEPT.format(hours) if who.owner else terms
+        terms = t.KEPT.format(f"{MOST:,}", hours) if who.owner else terms
         folders = _folders() if who.owner else None
         return {self.terms: terms_html(terms, folders), **self._drawn(data)}
 
     def photos(self, files: list[str], data: dict[str, str], who: Visitor) -> Change:
         """Recognise uploaded photos."""
-        limits = None if who.owner else VISITORS
-        return self._begun(kept_piles.keep_photos([Path(file) for file in files], limits))
+        pile = kept_piles.keep_photos([Path(file) for file in files], self._limits(who))
+        begun = self._begun(pile, who)
+        said = left_out(data)
+        return {**begun, self.notice: notice_html(said)} if said else begun
 
     def zip(self, parts: list[str], data: dict[str, str], who: Visitor) -> Change:
         """Recognise the photos in a zip, in the parts that the browser sent."""
-        limits = None if who.owner else VISITORS
+        limits = self._limits(who)
         with joined(parts) as file:
-            return self._begun(kept_piles.keep_zip(file, data.get("name", "")[:120], limits))
+            return self._begun(kept_piles.keep_zip(file, data.get("name", "")[:120], limits), who)
 
     def folder(self, data: dict[str, str], who: Visitor) -> Change:
         """Recognise the photos in a folder of the server."""
-        return self._begun(kept_piles.keep_folder(data.get("folder", "")))
+        return self._begun(kept_piles.keep_folder(data.get("folder", "")), who)
 
     # The pile
 
@@ -160,8 +165,23 @@ class Batch:
 
     # What is drawn
 
-    def _begun(self, pile: Pile) -> Change:
+    def _limits(self, who: Visitor) -> Limits | None:
+        """How much a pile may hold.
+
+        Raises:
+            HerbError: many are kept for this visitor's address already.
+        """
+        if who.owner:
+            return None
+        self._hosts = {pile: host for pile, host in [*self._hosts.items()] if pile_desk.find(pile)}
+        if sum(host == who.host for host in self._hosts.values()) >= MOST_EACH:
+            raise HerbError(*t.MANY_PILES.format(MOST_EACH), hint="piles-many")
+        return VISITORS
+
+    def _begun(self, pile: Pile, who: Visitor) -> Change:
         pile_desk.begin(pile)
+        if not who.owner:
+            self._hosts[pile.id] = who.host
         return self._drawn({"pile": pile.id})
 
     def _drawn(self, data: dict[str, str]) -> Change:

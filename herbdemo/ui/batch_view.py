@@ -10,7 +10,7 @@ from herbdemo.ui import texts_batch as t
 from herbdemo.ui import texts_learn
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.candidates import percent
-from herbdemo.ui.giver import status, zip_card
+from herbdemo.ui.giver import MOST, status, zip_card
 from herbdemo.ui.pictures import file_url
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
@@ -53,7 +53,7 @@ class Page:
 def giver_html() -> str:
     """The markup of the tab's giver: photos, and beside them a zip."""
     return f"""
-<section class="piece givers">
+<section class="piece givers" data-most="{MOST}">
   <div class="card give" data-give="photos">
     {ICONS["photo"]}
     <h3>{t.GIVE_PHOTOS.html}</h3>

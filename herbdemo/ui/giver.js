@@ -3,7 +3,7 @@ const givers = element.querySelector(".givers"), dialog = givers.querySelector("
 const inputOf = (way) => givers.querySelector(`[data-give="${way}"] input[type="file"]`);
 const status = givers.querySelector(".status"), meter = status.querySelector(".meter");
 const name = givers.querySelector("[data-herb-name]"), hint = givers.querySelector(".hint");
-const PART = 32 * 1024 * 1024, MOST = 2000; // bytes of a zip in one upload; photos in one go
+const PART = 32 * 1024 * 1024; // bytes of a zip in one upload
 const pass = () => { try { return localStorage.getItem("herb-pass") ?? ""; } catch { return ""; } };
 const shown = () => element.offsetParent !== null;
 let busy = false;
@@ -46,11 +46,10 @@ function done() {
 document.addEventListener("herb:done", ({ detail }) => { if (element.closest(`#${detail}`)) done(); });
 
 function givePhotos(files) {
-  if (!name) { give("photos", [...files].slice(0, MOST), {}); return; }
-  const herb = name.value.trim();
-  hint.hidden = Boolean(herb);
-  if (!herb) { name.focus(); return; }
-  give("photos", [...files].slice(0, MOST), { herb });
+  const herb = name?.value.trim(), most = Number(givers.dataset.most);
+  if (hint) hint.hidden = Boolean(herb);
+  if (herb === "") { name.focus(); return; }
+  give("photos", files.slice(0, most), { herb: herb ?? "", cut: files.length > most ? "yes" : "" });
 }
 
 function giveZip(file) {

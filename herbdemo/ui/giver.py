@@ -8,10 +8,9 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import gradio as gr
 from gradio.data_classes import ListFiles
 
 from herbdemo.archive import MAX_TOTAL
@@ -20,12 +19,17 @@ from herbdemo.ui import texts, texts_learn
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.names import name_field
 from herbdemo.ui.photo_input import script
+from herbdemo.ui.text import Text
+from herbdemo.ui.uploads import Uploads
+
+MOST = 2000  # photos in one go: each is an upload of its own
 
 
-class Giver(gr.HTML):
+class Giver(Uploads):
     """Photos or a zip. The handler gets the paths of the uploaded files, in order.
 
-    Triggers `act`: "photos" with the herb's name, or "zip".
+    Triggers `act`: "photos" with the herb's name, and with `cut` where more than `MOST` were
+    chosen; or "zip".
     """
 
     data_model = ListFiles
@@ -41,11 +45,10 @@ class Giver(gr.HTML):
     def preprocess(self, payload: ListFiles | None) -> list[str]:
         return [file.path for file in payload] if payload else []
 
-    def postprocess(self, value: None) -> None:
-        return None
 
-    def get_block_name(self) -> str:
-        return "html"
+def left_out(data: Mapping[str, str]) -> Text | None:
+    """What to say where the browser has left photos out; None where it has not."""
+    return texts_learn.ONLY_SO_MANY.format(f"{MOST:,}") if data.get("cut") else None
 
 
 @contextlib.contextmanager
@@ -71,7 +74,7 @@ def joined(parts: Sequence[str]) -> Iterator[Path]:
 def photos_and_zip() -> str:
     """The markup of the Learn tab's giver: photos of one herb, and beside it a zip."""
     return f"""
-<section class="piece givers">
+<section class="piece givers" data-most="{MOST}">
   <div class="card give" data-give="photos">
     {ICONS["photo"]}
     <h3>{texts_learn.GIVE_HERB.html}</h3>

@@ -14,7 +14,7 @@ from herbdemo.ui import desk, gate, sandbox
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.gate_view import gate_html, sandbox_html
-from herbdemo.ui.giver import Giver, joined, photos_and_zip
+from herbdemo.ui.giver import Giver, joined, left_out, photos_and_zip
 from herbdemo.ui.pieces import Change, Piece, notice_html, wire
 from herbdemo.ui.progress import job_html
 from herbdemo.ui.result import herb_text
@@ -127,6 +127,8 @@ class Learn:
         if not files:
             raise HerbError(*t.NO_PHOTOS_GIVEN, hint="no-photos")
         herb = data.get("herb", "")
+        if said := left_out(data):
+            yield {self.notice: notice_html(said)}
         if who.owner:
             from herbdemo.intake import take_files
 

@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import gradio as gr
 from gradio.data_classes import FileData
 
 from herbdemo.errors import HerbError
@@ -19,6 +18,7 @@ from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
 from herbdemo.ui.text import Text
 from herbdemo.ui.thumbs import thumb_url, version
+from herbdemo.ui.uploads import Uploads
 
 HERE = Path(__file__).parent
 MOST_EXAMPLES = 9
@@ -30,7 +30,7 @@ def script(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-class PhotoInput(gr.HTML):
+class PhotoInput(Uploads):
     """A photo that a visitor gives. The handler gets the path of the uploaded file, unopened.
 
     Triggers `photo` when a file was uploaded and `example` (with its `name`) when an example was
@@ -65,12 +65,6 @@ class PhotoInput(gr.HTML):
 
     def preprocess(self, payload: FileData | None) -> str | None:
         return payload.path if payload else None
-
-    def postprocess(self, value: None) -> None:
-        return None
-
-    def get_block_name(self) -> str:
-        return "html"
 
 
 def example_photos() -> dict[str, Path]:

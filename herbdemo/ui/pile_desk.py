@@ -1,5 +1,6 @@
 """What the Batch tab asks of the piles: thin calls that end in HTML or in a file."""
 
+import contextlib
 import secrets
 import shutil
 import time
@@ -114,8 +115,9 @@ def file_of(pile: Pile, kind: str, shelf: Path) -> Path:
     if kind not in FILES:
         raise HerbError(*t.NONE_SUCH, hint="no-such-file")
     for old in shelf.glob("*"):
-        if time.time() - old.stat().st_mtime > HOUR:
-            shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another download was quicker
+            if time.time() - old.stat().st_mtime > HOUR:
+                shutil.rmtree(old, ignore_errors=True)
     file = shelf / secrets.token_hex(16) / f"herb-lens-{time.strftime('%m%d-%H%M')}.{kind}"
     file.parent.mkdir(parents=True)
     if kind == "pdf":

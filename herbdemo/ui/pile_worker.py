@@ -104,6 +104,16 @@ class Worker:
             work = self._works.pop(pile_id, None)
             self._changed.wait_for(lambda: work is None or work.state != "running", timeout=60)
 
+    def tidy(self) -> None:
+        """Forget piles that are gone; those that wait for their turn are not to go meanwhile."""
+        with self._changed:
+            for work in self._waiting:
+                work.pile.touch()
+            for pile_id, work in list(self._works.items()):
+                moving = work.state in ("waiting", "running")
+                if not moving and not work.pile.folder.exists():
+                    del self._works[pile_id]
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -113,7 +123,8 @@ class Worker:
             try:
                 state = "done" if _recognise(work) else "stopped"
             except HerbError as error:
-                state, work.error = "failed", Text(error.zh, error.en)
+                said = t.NOT_GONE_ON.get(error.hint) or Text(error.zh, error.en)
+                state, work.error = "failed", said
             except Exception as error:
                 log.exception("a pile of photos was not recognised")
                 short = shortage(error)

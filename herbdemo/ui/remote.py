@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import gradio as gr
 import httpx
 import safehttpx
+from gradio.data_classes import FileData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like, strip_invalid_filename_characters
@@ -36,6 +37,10 @@ class PhotoFile(gr.File):
 
     def get_block_name(self) -> str:
         return "file"
+
+    def preprocess(self, payload: FileData | None) -> str | None:
+        """The path; Gradio's own leaves an empty file behind with each photo."""
+        return payload.path if payload else None
 
     async def async_move_resource_to_block_cache(
         self, url_or_file_path: str | Path | None
@@ -68,9 +73,12 @@ def upload_at(address: str) -> str | None:
     Nobody is asked, so the host does not matter: a client may know this app by another name than
     the app does. The path holds a hash of the content, which only who has the file can know.
     """
-    _, own, path = urlsplit(address).path.partition(_OWN)
-    path = unquote(path)
-    known = own and is_in_or_equal(path, get_upload_folder()) and Path(path).is_file()
+    try:
+        _, own, path = urlsplit(address).path.partition(_OWN)
+        path = unquote(path)
+        known = own and is_in_or_equal(path, get_upload_folder()) and Path(path).is_file()
+    except (OSError, ValueError):  # no address, or no path: too long, with a NUL in it
+        return None
     return path if known else None
 
 

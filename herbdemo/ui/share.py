@@ -7,7 +7,6 @@ and the state of every component, for ever, without asking or telling.
 import hashlib
 import html
 import json
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -28,8 +27,6 @@ from herbdemo.ui.result_view import ResultView
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.kept import Kept
-
-log = logging.getLogger(__name__)
 
 # Links in an hour, from one address and from all together; 500 are kept, so nobody can push out
 # those of others in less than two hours, and only by asking from many addresses.
@@ -84,22 +81,6 @@ def build(
         notice=notice,
         open_to_all=frozenset(acts),
     )
-
-
-def keep_clean() -> None:
-    """Delete shared results when they end, as long as the server runs and each time it starts."""
-
-    def sweep() -> None:
-        from herbdemo.kept import sweep_kept
-
-        while True:
-            try:
-                sweep_kept()
-            except Exception:  # the next hour may do better
-                log.exception("shared results were not swept")
-            time.sleep(HOUR)
-
-    threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
 
 def share_it(path: Path, model_sha256: str, herb: str, who: Visitor) -> str:

@@ -4,7 +4,6 @@ import dataclasses
 import secrets
 from typing import TYPE_CHECKING
 
-import gradio as gr
 from gradio.data_classes import ListFiles
 
 from herbdemo.errors import HerbError
@@ -21,6 +20,7 @@ from herbdemo.ui.pieces import Change, Piece, wire
 from herbdemo.ui.result import answer_html, error_html, names_html
 from herbdemo.ui.result_view import ResultView
 from herbdemo.ui.text import Text
+from herbdemo.ui.uploads import Uploads
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.recognise import Answer
@@ -30,7 +30,7 @@ MOST = 5  # as in `herbdemo.specimen`, whose import takes seconds
 CARD_SIDE = 480  # pixels of a photo among the others
 
 
-class PhotosInput(gr.HTML):
+class PhotosInput(Uploads):
     """Up to `MOST` photos. The handler gets the paths of the uploaded files, unopened, in order.
 
     Triggers `act` "look" whenever a photo was added or removed.
@@ -48,12 +48,6 @@ class PhotosInput(gr.HTML):
 
     def preprocess(self, payload: ListFiles | None) -> list[str]:
         return [file.path for file in payload][:MOST] if payload else []
-
-    def postprocess(self, value: None) -> None:
-        return None
-
-    def get_block_name(self) -> str:
-        return "html"
 
 
 def build() -> None:

@@ -27,15 +27,34 @@ LIMITS = Text(
     "has looked for {} hours, or whenever you say so.",
 )
 KEPT = Text(
-    "一次最多选 2000 张，zip 和文件夹里可以更多。照片只有你看得到，{} 小时没人看就删除，"
+    "一次最多选 {} 张，zip 和文件夹里可以更多。照片只有你看得到，{} 小时没人看就删除，"
     "也可随时自己删除。",
-    "Up to 2,000 chosen at a time; a zip or a folder may hold more. Only you can see the photos; "
+    "Up to {} chosen at a time; a zip or a folder may hold more. Only you can see the photos; "
     "they are deleted when nobody has looked for {} hours, or whenever you say so.",
 )
 BUSY = Text(
     "已有 {} 批照片在排队。请过一会儿再来。",
     "{} batches of photos are waiting already. Come back in a while.",
 )
+MANY_PILES = Text(
+    "这个网络地址已有 {} 批照片存在这里。请先删除用完的，或过几个小时再来。",
+    "{} batches of photos from your address are kept here already. Delete those that you are done "
+    "with, or come back in a few hours.",
+)
+
+# Why a pile does not go on, where the library speaks of files that nobody sees here
+NOT_GONE_ON = {
+    "rows-other-model": Text(
+        "前一部分是另一个模型识别的，不能混在一起。请先下载已有结果，再删除并重新添加照片。",
+        "Another model answered the first part, and the two must not be mixed. Save the results so "
+        "far, then delete the photos and give them again.",
+    ),
+    "rows-other-photos": Text(
+        "文件夹里的照片有变动，不能接着做。请先下载已有结果，再删除并重新选择文件夹。",
+        "The photos in the folder have changed, so this cannot go on. Save the results so far, "
+        "then delete them and choose the folder again.",
+    ),
+}
 
 # How far it is
 

@@ -105,6 +105,11 @@ LEARNING_NOW = Text("正在学习", "Learning")
 UPLOAD_FAILED = Text(
     "没有传完。请检查网络，再试一次。", "The upload broke off. Check the connection and try again."
 )
+ONLY_SO_MANY = Text(
+    "一次最多 {} 张，其余的没有添加。请再添加一次，或打成一个 zip。",
+    "At most {} photos at a time; the others were left out. Give them afterwards, or all of them "
+    "in a zip.",
+)
 WRONG_KIND = Text("这里要照片，或 zip 压缩包。", "Photos are wanted here, or a zip.")
 NO_PHOTOS_GIVEN = Text("没有收到照片。请再选一次。", "No photo arrived. Choose them again.")
 NEW_HERB = Text("新药材：{}", "A new herb: {}")

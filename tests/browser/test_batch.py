@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -196,3 +197,13 @@ def test_a_visitor_is_told_the_limits_and_no_folder_of_the_server(new_page, many
         page.click("#batch-terms [data-folder='market']")
         page.wait_for_selector("#batch-pile .pile.done", timeout=PATIENCE)
         expect(rows(page)).to_have_count(1)
+
+
+def test_photos_beyond_what_one_go_takes_are_left_out_in_so_many_words(new_page, server):
+    page = new_page(locale="en-GB")
+    batch_tab(page, server)
+    page.eval_on_selector("#batch-giver .givers", "givers => { givers.dataset.most = 2; }")
+    photos = sorted((Path(__file__).parents[2] / "examples").glob("*.jpg"))[:3]
+    page.set_input_files("#batch-giver [data-give='photos'] input", photos)
+    expect(page.locator("#batch-pile .pile")).to_contain_text("2 photos", timeout=PATIENCE)
+    expect(page.locator("#batch-notice")).to_contain_text("the others were left out")

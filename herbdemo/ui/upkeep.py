@@ -1,0 +1,28 @@
+"""What the server throws away when its time is over: shared results, and piles of photos."""
+
+import logging
+import threading
+import time
+
+from herbdemo import kept_piles
+from herbdemo.ui.pile_worker import WORKER
+
+log = logging.getLogger(__name__)
+HOUR = 3600
+
+
+def keep_clean() -> None:
+    """Sweep as long as the server runs, and each time it starts."""
+    threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()
+
+
+def _sweep_for_ever() -> None:
+    from herbdemo.kept import sweep_kept  # imports torch, for which the page does not wait
+
+    while True:
+        for sweep in (WORKER.tidy, kept_piles.sweep, sweep_kept):
+            try:
+                sweep()
+            except Exception:  # the next hour may do better
+                log.exception("not swept")
+        time.sleep(HOUR)

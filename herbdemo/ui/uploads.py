@@ -1,0 +1,36 @@
+"""What components of the page take: what the browser uploaded, and never an address.
+
+Gradio fetches the address that stands where a file should be, in the value of any component that an
+event reads, and reads all of it into memory, whatever its size. Only `remote.PhotoFile` may.
+"""
+
+from pathlib import Path
+
+import gradio as gr
+from gradio_client.utils import is_http_url_like
+
+from herbdemo.errors import HerbError
+from herbdemo.ui import texts
+from herbdemo.ui.remote import spoken
+
+
+class UploadsOnly:
+    """Put before a component's own class: an address among its values is refused."""
+
+    async def async_move_resource_to_block_cache(
+        self, url_or_file_path: str | Path | None
+    ) -> str | None:
+        """As Gradio's own, but for addresses."""
+        if is_http_url_like(str(url_or_file_path or "")):
+            raise spoken(HerbError(*texts.NO_UPLOAD, hint="no-upload"))
+        return await super().async_move_resource_to_block_cache(url_or_file_path)
+
+
+class Uploads(UploadsOnly, gr.HTML):
+    """HTML of our own whose value is what the browser uploaded; it never gets one from here."""
+
+    def postprocess(self, value: None) -> None:
+        return None
+
+    def get_block_name(self) -> str:
+        return "html"
