@@ -13,9 +13,19 @@ function keep(value) {
 const sender = () => ({ ...(keeps && { [keeps]: recall() }), pass: pass() });
 const visible = () => element.offsetParent !== null && !document.hidden;
 
+// Who works with the keyboard stays on the button that was pressed, or goes on to what it opened.
+function put(html) {
+  const held = piece.contains(document.activeElement) && said(document.activeElement);
+  piece.innerHTML = html;
+  if (!held) return;
+  const twin = [...piece.querySelectorAll("[data-act]")].find((other) => said(other) === held);
+  (twin ?? piece.querySelector("[data-look] button"))?.focus({ preventScroll: true });
+}
+const said = (button) => JSON.stringify({ ...button.dataset });
+
 function draw() {
   const seen = piece.querySelector("[data-look]");
-  piece.innerHTML = props.value ?? "";
+  put(props.value ?? "");
   const login = piece.querySelector("[data-pass]"); // the owner came in, or went
   if (login) {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
@@ -89,7 +99,7 @@ if (server.poll) {
     try {
       const html = await server.poll(sender());
       const pressed = piece.querySelector("[data-asked], [aria-busy]"); // not under the finger
-      if (typeof html === "string" && html !== drawn && !pressed) piece.innerHTML = drawn = html;
+      if (typeof html === "string" && html !== drawn && !pressed) put((drawn = html));
       const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
       if (state !== told) {
         trigger("act", { act: "changed", state, was: told, ...sender() });
