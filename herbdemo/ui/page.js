@@ -27,8 +27,12 @@
       const selector = `[data-${language}-${name}]`;
       const elements = [...node.querySelectorAll(selector)];
       if (node.matches(selector)) elements.push(node);
-      for (const element of elements) element.setAttribute(name, element.getAttribute(`data-${language}-${name}`));
+      for (const element of elements) translateAttribute(element, name);
     }
+  }
+  function translateAttribute(element, name) {
+    const wanted = element.getAttribute(`data-${language}-${name}`);
+    if (wanted !== null && wanted !== element.getAttribute(name)) element.setAttribute(name, wanted);
   }
   function speak(wanted) {
     language = wanted;
@@ -51,11 +55,12 @@
     shade();
     speak(language);
     new MutationObserver((changes) => {
-      for (const { type, target, addedNodes } of changes) {
+      for (const { type, target, addedNodes, attributeName } of changes) {
         if (type === "characterData") translateText(target);
+        else if (type === "attributes") translateAttribute(target, attributeName); // Gradio patches what stands
         else addedNodes.forEach(translate);
       }
-    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES });
     new MutationObserver(() => {
       if (document.body.classList.contains("dark") !== (root.dataset.shade === "dark")) shade();
     }).observe(document.body, { attributeFilter: ["class"] });
