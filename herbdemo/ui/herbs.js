@@ -47,7 +47,7 @@ new IntersectionObserver(([seen]) => { if (seen.isIntersecting) look(); }, { roo
   .observe(element);
 
 // A page takes the list's place and has an address; going back finds the list where it was left.
-const address = (hash) => history.replaceState(null, "", hash || location.pathname + location.search);
+const address = (hash) => history.replaceState(history.state, "", hash || location.pathname + location.search);
 document.addEventListener("herb:goto", ({ detail }) => {
   if (detail.goto !== "herbs") return;
   if (element.offsetParent) place = scrollY;

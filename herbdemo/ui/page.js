@@ -67,11 +67,12 @@
   }
   // From anywhere to another tab, which hears what is wanted there. Gradio builds a tab when it is
   // first opened, so those who shall hear may have to come first.
+  const tabs = "#pages > .tab-wrapper ";
+  const open = async (name) => (await there(() => document.querySelector(`${tabs}[data-tab-id="${name}"]`)))?.click();
   async function goTo(detail) {
-    const tab = `#pages > .tab-wrapper [data-tab-id="${detail.goto}"]`;
     const hearers = `[data-hears="${detail.goto}"], [data-takes="${detail.goto}"]`;
     const listens = (hearer) => "hearing" in hearer.dataset;
-    (await there(() => document.querySelector(tab)))?.click();
+    await open(detail.goto);
     await there(() => {
       const all = [...document.querySelectorAll(hearers)];
       return all.length && all.every(listens);
@@ -86,10 +87,18 @@
       await new Promise((wake) => setTimeout(wake, 50));
     }
   }
+  // The browser's way back leads to the tab that people were sent from.
+  function leave(detail) {
+    history.replaceState({ tab: document.querySelector(`${tabs}[aria-selected="true"]`)?.dataset.tabId }, "");
+    history.pushState({ tab: detail.goto }, "");
+    goTo(detail);
+  }
+  addEventListener("popstate", ({ state }) => { if (state?.tab) open(state.tab); });
   // The page of a herb has an address: …/#herb=金银花
   function follow() {
     const herb = new URLSearchParams(location.hash.slice(1)).get("herb");
     if (herb) goTo({ goto: "herbs", herb });
+    else document.querySelector("#herb-page [data-dismiss]")?.click();
   }
   addEventListener("hashchange", follow);
   follow();
@@ -99,7 +108,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-speak], [data-shade-switch], [data-open-api], [data-goto]");
     if (!button) return;
-    if ("goto" in button.dataset) goTo({ ...button.dataset });
+    if ("goto" in button.dataset) leave({ ...button.dataset });
     else if ("openApi" in button.dataset) document.querySelector("footer .show-api")?.click();
     else if (button.dataset.speak) {
       remember("language", button.dataset.speak);
