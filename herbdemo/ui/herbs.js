@@ -55,6 +55,10 @@ document.addEventListener("herb:goto", ({ detail }) => {
 });
 document.querySelector("#pages").addEventListener("click", (event) => {
   if (!event.target.closest("#herb-page [data-dismiss]")) return;
+  const { herb } = event.target.closest(".dossier").dataset;
   address("");
-  setTimeout(() => scrollTo({ top: place }));
+  setTimeout(() => {
+    scrollTo({ top: place });
+    found.querySelector(`[data-herb="${herb}"]`)?.focus({ preventScroll: true });
+  });
 }, true); // before the page is gone, and the button with it

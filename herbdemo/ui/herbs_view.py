@@ -74,7 +74,7 @@ def page_html(
     return (
         f'<article class="dossier" data-herb="{html.escape(herb.zh)}" '
         f'data-id="{secrets.token_hex(4)}"><button type="button" class="quiet back" data-dismiss>'
-        f'← {t.BACK.html}</button><header class="title"><h2 class="han" lang="zh-CN">'
+        f'← {t.BACK.html}</button><header class="title"><h2 class="han" tabindex="-1" lang="zh-CN">'
         f'{html.escape(herb.zh)}</h2><p class="pinyin" lang="zh-Latn">{html.escape(herb.pinyin)}'
         f'</p><p class="english" lang="en">{html.escape(herb.en)}</p>{poison_badge(herb)}'
         f"{_standing(known)}</header>"

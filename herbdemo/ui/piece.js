@@ -23,9 +23,12 @@ function put(html) {
 }
 const said = (button) => JSON.stringify({ ...button.dataset });
 
+let awaited = false; // someone was sent here
 function draw() {
   const seen = piece.querySelector("[data-look]");
   put(props.value ?? "");
+  if (awaited) piece.querySelector("[tabindex]")?.focus({ preventScroll: true }); // read on from here
+  awaited = false;
   const login = piece.querySelector("[data-pass]"); // the owner came in, or went
   if (login) {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
@@ -85,7 +88,9 @@ if (shows) {
 // People are sent here from elsewhere on the page, see page.js.
 if (hears) {
   document.addEventListener("herb:goto", ({ detail }) => {
-    if (detail.goto === hears) trigger("act", { ...detail, act: "goto", ...sender() });
+    if (detail.goto !== hears) return;
+    awaited = true;
+    trigger("act", { ...detail, act: "goto", ...sender() });
   });
   piece.dataset.hearing = "";
 }

@@ -71,7 +71,9 @@ def test_two_methods_side_by_side_and_the_herb_chosen(new_page, server):
 def test_any_herb_of_the_model_can_be_asked_for(page):
     explain(page)
     first = pixels(page)
-    options = page.eval_on_selector_all(".desk [name=herb] option", "all => all.map(one => one.value)")
+    options = page.eval_on_selector_all(
+        ".desk [name=herb] option", "all => all.map(one => one.value)"
+    )
     assert len(options) == len(set(options)) == 31
     page.select_option(".desk [name=herb]", options[-1])
     page.wait_for_selector(f".map-card[data-key='grad-cam|layer4|{options[-1]}|'] canvas")
