@@ -61,6 +61,11 @@ def test_a_handler_may_draw_more_than_once(send):
     assert send({"go": handler}, {"act": "go"})["shown"] == "second"
 
 
+def test_an_act_may_change_nothing(send):
+    values = send({"go": lambda shown, data, who: {}}, {"act": "go"})
+    assert values == {"notice": gr.skip(), "shown": ""}  # Gradio refuses an empty answer
+
+
 @pytest.mark.parametrize("error", [HerbError("坏了。", "Broken."), RuntimeError(SECRET)])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_failure_is_a_sentence_and_never_a_path(send, error, late):

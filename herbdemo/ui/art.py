@@ -47,19 +47,25 @@ _SPRIG = (
 )
 
 HERBARIUM = (
-    '<svg class="herbarium" viewBox="0 0 330 230" aria-hidden="true"><defs>'
-    '<radialGradient id="glow"><stop offset="0" stop-color="#f7cf5e" stop-opacity=".8"/>'
-    '<stop offset=".5" stop-color="#e8663c" stop-opacity=".5"/>'
-    '<stop offset="1" stop-color="#a0206b" stop-opacity="0"/></radialGradient>'
-    '<clipPath id="lens"><circle cx="214" cy="66" r="58"/></clipPath></defs>'
-    f'{_SPRIG}<circle class="glass" cx="214" cy="66" r="58"/><g clip-path="url(#lens)">'
-    '<circle cx="228" cy="58" r="52" fill="url(#glow)"/>'
+    '<svg class="herbarium" viewBox="0 0 330 230" aria-hidden="true">'
+    f'{_SPRIG}<circle class="glass" cx="214" cy="66" r="58"/><g clip-path="url(#herbarium-lens)">'
+    '<circle cx="228" cy="58" r="52" fill="url(#herbarium-glow)"/>'
     f'<g transform="translate(214 66) scale(1.35) translate(-213 -69)">{_SPRIG}</g></g>'
     '<circle class="rim" cx="214" cy="66" r="58"/><path class="handle" d="m257 109 40 40"/></svg>'
 )
 
+# For every herbarium, in the one drawing that is always in sight: a hidden one lends nothing.
+_SHARED = (
+    '<defs><radialGradient id="herbarium-glow">'
+    '<stop offset="0" stop-color="#f7cf5e" stop-opacity=".8"/>'
+    '<stop offset=".5" stop-color="#e8663c" stop-opacity=".5"/>'
+    '<stop offset="1" stop-color="#a0206b" stop-opacity="0"/></radialGradient>'
+    '<clipPath id="herbarium-lens"><circle cx="214" cy="66" r="58"/></clipPath></defs>'
+)
+
 LOGO = (
     '<svg class="logo" viewBox="0 0 48 48" width="48" height="48" aria-hidden="true">'
+    f"{_SHARED}"
     '<rect class="stamp" x="2" y="2" width="44" height="44" rx="9"/>'
     '<g fill="none" stroke="#fffaf0" stroke-width="2.6" stroke-linecap="round">'
     '<circle cx="22" cy="21" r="11.5"/><path d="m30.5 29.5 7.5 7.5"/></g>'

@@ -99,7 +99,10 @@ function gallery() {
     if (!asked.has(key)) missing.push(key);
     return ghost(key);
   });
+  const held = document.activeElement?.closest?.(".map-card")?.dataset.key;
   find(".gallery").replaceChildren(...items);
+  const buttons = items.find((item) => held && item.dataset.key === held)?.querySelectorAll("button") ?? [];
+  [...buttons].find((button) => button.offsetParent)?.focus({ preventScroll: true }); // of the keyboard
   if (missing.length) {
     for (const key of missing) asked.add(key);
     ask("lens-desk", "maps", { want: missing.join("\n") });

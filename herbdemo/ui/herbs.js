@@ -47,7 +47,7 @@ new IntersectionObserver(([seen]) => { if (seen.isIntersecting) look(); }, { roo
   .observe(element);
 
 // A page takes the list's place and has an address; going back finds the list where it was left.
-const address = (hash) => history.replaceState(null, "", hash || location.pathname + location.search);
+const address = (hash) => history.replaceState(history.state, "", hash || location.pathname + location.search);
 document.addEventListener("herb:goto", ({ detail }) => {
   if (detail.goto !== "herbs") return;
   if (element.offsetParent) place = scrollY;
@@ -55,6 +55,10 @@ document.addEventListener("herb:goto", ({ detail }) => {
 });
 document.querySelector("#pages").addEventListener("click", (event) => {
   if (!event.target.closest("#herb-page [data-dismiss]")) return;
+  const { herb } = event.target.closest(".dossier").dataset;
   address("");
-  setTimeout(() => scrollTo({ top: place }));
+  setTimeout(() => {
+    scrollTo({ top: place });
+    found.querySelector(`[data-herb="${herb}"]`)?.focus({ preventScroll: true });
+  });
 }, true); // before the page is gone, and the button with it

@@ -36,7 +36,8 @@ def finder_html() -> str:
         f'spellcheck="false" {t.SEARCH_HOW.attribute("placeholder")} '
         f"{t.SEARCH.attribute('aria-label')}>"
         f'<div class="filters"><div class="scope" role="group" {t.SCOPE.attribute("aria-label")}>'
-        f'{scopes}</div>{filters}</div><div class="found"></div>'
+        f'{scopes}</div>{filters}</div><div class="found"><p class="count" role="status">'
+        f'{t.LISTING.html}</p><span class="meter unknown"><i></i></span></div>'
         f'<template data-view="no-answer"><p>{texts.NO_ANSWER.html}</p></template></section>'
     )
 
@@ -54,6 +55,8 @@ def list_html(dossiers: Sequence["Dossier"], total: int) -> str:
     left = total - len(dossiers)
     more = f'<button type="button" data-more>{t.MORE.format(left).html}</button>' if left else ""
     count = t.FOUND.format(total).html
+    if any(known.accuracy for known in dossiers):
+        count += f" · {t.FIGURES.html}"
     return f'<p class="count" role="status">{count}</p><ul class="herb-cards">{items}</ul>{more}'
 
 
@@ -71,7 +74,7 @@ def page_html(
     return (
         f'<article class="dossier" data-herb="{html.escape(herb.zh)}" '
         f'data-id="{secrets.token_hex(4)}"><button type="button" class="quiet back" data-dismiss>'
-        f'← {t.BACK.html}</button><header class="title"><h2 class="han" lang="zh-CN">'
+        f'← {t.BACK.html}</button><header class="title"><h2 class="han" tabindex="-1" lang="zh-CN">'
         f'{html.escape(herb.zh)}</h2><p class="pinyin" lang="zh-Latn">{html.escape(herb.pinyin)}'
         f'</p><p class="english" lang="en">{html.escape(herb.en)}</p>{poison_badge(herb)}'
         f"{_standing(known)}</header>"

@@ -27,8 +27,12 @@
       const selector = `[data-${language}-${name}]`;
       const elements = [...node.querySelectorAll(selector)];
       if (node.matches(selector)) elements.push(node);
-      for (const element of elements) element.setAttribute(name, element.getAttribute(`data-${language}-${name}`));
+      for (const element of elements) translateAttribute(element, name);
     }
+  }
+  function translateAttribute(element, name) {
+    const wanted = element.getAttribute(`data-${language}-${name}`);
+    if (wanted !== null && wanted !== element.getAttribute(name)) element.setAttribute(name, wanted);
   }
   function speak(wanted) {
     language = wanted;
@@ -51,22 +55,24 @@
     shade();
     speak(language);
     new MutationObserver((changes) => {
-      for (const { type, target, addedNodes } of changes) {
+      for (const { type, target, addedNodes, attributeName } of changes) {
         if (type === "characterData") translateText(target);
+        else if (type === "attributes") translateAttribute(target, attributeName); // Gradio patches what stands
         else addedNodes.forEach(translate);
       }
-    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributeFilter: ATTRIBUTES });
     new MutationObserver(() => {
       if (document.body.classList.contains("dark") !== (root.dataset.shade === "dark")) shade();
     }).observe(document.body, { attributeFilter: ["class"] });
   }
   // From anywhere to another tab, which hears what is wanted there. Gradio builds a tab when it is
   // first opened, so those who shall hear may have to come first.
+  const tabs = "#pages > .tab-wrapper ";
+  const open = async (name) => (await there(() => document.querySelector(`${tabs}[data-tab-id="${name}"]`)))?.click();
   async function goTo(detail) {
-    const tab = `#pages > .tab-wrapper [data-tab-id="${detail.goto}"]`;
     const hearers = `[data-hears="${detail.goto}"], [data-takes="${detail.goto}"]`;
     const listens = (hearer) => "hearing" in hearer.dataset;
-    (await there(() => document.querySelector(tab)))?.click();
+    await open(detail.goto);
     await there(() => {
       const all = [...document.querySelectorAll(hearers)];
       return all.length && all.every(listens);
@@ -81,10 +87,18 @@
       await new Promise((wake) => setTimeout(wake, 50));
     }
   }
+  // The browser's way back leads to the tab that people were sent from.
+  function leave(detail) {
+    history.replaceState({ tab: document.querySelector(`${tabs}[aria-selected="true"]`)?.dataset.tabId }, "");
+    history.pushState({ tab: detail.goto }, "");
+    goTo(detail);
+  }
+  addEventListener("popstate", ({ state }) => { if (state?.tab) open(state.tab); });
   // The page of a herb has an address: …/#herb=金银花
   function follow() {
     const herb = new URLSearchParams(location.hash.slice(1)).get("herb");
     if (herb) goTo({ goto: "herbs", herb });
+    else document.querySelector("#herb-page [data-dismiss]")?.click();
   }
   addEventListener("hashchange", follow);
   follow();
@@ -94,7 +108,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-speak], [data-shade-switch], [data-open-api], [data-goto]");
     if (!button) return;
-    if ("goto" in button.dataset) goTo({ ...button.dataset });
+    if ("goto" in button.dataset) leave({ ...button.dataset });
     else if ("openApi" in button.dataset) document.querySelector("footer .show-api")?.click();
     else if (button.dataset.speak) {
       remember("language", button.dataset.speak);

@@ -13,9 +13,22 @@ function keep(value) {
 const sender = () => ({ ...(keeps && { [keeps]: recall() }), pass: pass() });
 const visible = () => element.offsetParent !== null && !document.hidden;
 
+// Who works with the keyboard stays on the button that was pressed, or goes on to what it opened.
+function put(html) {
+  const held = piece.contains(document.activeElement) && said(document.activeElement);
+  piece.innerHTML = html;
+  if (!held) return;
+  const twin = [...piece.querySelectorAll("[data-act]")].find((other) => said(other) === held);
+  (twin ?? piece.querySelector("[data-look] button"))?.focus({ preventScroll: true });
+}
+const said = (button) => JSON.stringify({ ...button.dataset });
+
+let awaited = false; // someone was sent here
 function draw() {
   const seen = piece.querySelector("[data-look]");
-  piece.innerHTML = props.value ?? "";
+  put(props.value ?? "");
+  if (awaited) piece.querySelector("[tabindex]")?.focus({ preventScroll: true }); // read on from here
+  awaited = false;
   const login = piece.querySelector("[data-pass]"); // the owner came in, or went
   if (login) {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
@@ -75,7 +88,9 @@ if (shows) {
 // People are sent here from elsewhere on the page, see page.js.
 if (hears) {
   document.addEventListener("herb:goto", ({ detail }) => {
-    if (detail.goto === hears) trigger("act", { ...detail, act: "goto", ...sender() });
+    if (detail.goto !== hears) return;
+    awaited = true;
+    trigger("act", { ...detail, act: "goto", ...sender() });
   });
   piece.dataset.hearing = "";
 }
@@ -89,7 +104,7 @@ if (server.poll) {
     try {
       const html = await server.poll(sender());
       const pressed = piece.querySelector("[data-asked], [aria-busy]"); // not under the finger
-      if (typeof html === "string" && html !== drawn && !pressed) piece.innerHTML = drawn = html;
+      if (typeof html === "string" && html !== drawn && !pressed) put((drawn = html));
       const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
       if (state !== told) {
         trigger("act", { act: "changed", state, was: told, ...sender() });

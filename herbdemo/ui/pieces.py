@@ -87,7 +87,8 @@ def wire(
             if act not in handlers:
                 raise HerbError(*texts.FAILED, hint="no-such-act")
             changes = handlers[act](*given, _fields(data), who)
-            yield from [changes] if isinstance(changes, dict) else changes
+            for change in [changes] if isinstance(changes, dict) else changes:
+                yield change or {notice: gr.skip()}  # Gradio takes an empty one for a mistake
         except HerbError as error:
             yield {notice: notice_html(Text(error.zh, error.en), kind="trouble")}
         except Exception as error:  # nothing else may reach a visitor, least of all a path

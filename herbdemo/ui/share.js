@@ -86,7 +86,7 @@ document.addEventListener("herb:done", ({ detail }) => { // refused: the notice 
 });
 
 // A link that was opened. Its name leaves the address when another photo is given.
-const leave = () => history.replaceState(null, "", location.pathname + location.hash);
+const leave = () => history.replaceState(history.state, "", location.pathname + location.hash);
 if (named()) act("reopen", { name: named() });
 document.addEventListener("herb:pending", ({ detail }) => { if (detail.into === into && named()) leave(); });
 document.addEventListener("herb:answered", ({ detail }) => {

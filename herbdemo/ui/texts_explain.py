@@ -108,7 +108,7 @@ EMPTY_MORE = Text(
     "照片里没有一处支持{}，所以这张图是空的。",
     "Nothing in the photo speaks for {}, so this map is empty.",
 )
-SLOW = Text("这种方法要算上几十秒到几分钟。", "This method takes from half a minute to minutes.")
+SLOW = Text("这种方法较慢，可能要几分钟。", "This method is slow and may take minutes.")
 START = Text("开始计算", "Work it out")
 STOP = Text("停止", "Stop")
 WAITS = Text("排队等候……", "Waiting for its turn …")

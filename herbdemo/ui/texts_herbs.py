@@ -13,7 +13,9 @@ IN_MODEL = Text("本模型认识的", "In this model")
 IN_CATALOGUE = Text("全部药材", "All herbs")
 ONLY_TOXIC = Text("有毒", "Poisonous")
 ONLY_TWINS = Text("有易混品", "With look-alikes")
+LISTING = Text("正在列出药材……", "Listing the herbs …")
 FOUND = Text("{} 种", "{} found")
+FIGURES = Text("百分数：测试照片里认对的比例", "the figure: how often it was right in the test")
 NONE_FOUND = Text(
     "没有找到。换一种写法试试，比如拼音首字母；或看全部药材。",
     "None found. Try another of its names, such as pinyin initials, or look among all herbs.",

@@ -66,6 +66,8 @@ def choose(page, verdict: str, count: int) -> None:
         "aria-pressed", "true"
     )
     expect(rows(page)).to_have_count(count)
+    held = page.evaluate("document.activeElement.dataset.verdict")
+    assert held == verdict  # the keyboard goes on from there
 
 
 def download(page, kind: str) -> bytes:

@@ -59,9 +59,25 @@ def test_from_a_herb_to_its_look_alike_and_back_to_the_list(page):
     said = herb_page(page, "钩吻").inner_text()
     assert "highly toxic" in said
     assert "This model has not learned it" in said
+    assert page.evaluate("document.activeElement.textContent") == "钩吻"  # is read out
     page.click(".dossier [data-dismiss]")
     assert page.locator(".herb-cards li").count() == 31
     assert page.locator(".herb-cards").is_visible()
+
+
+def test_the_browsers_way_back_leads_where_one_came_from(page):
+    give(page, ROSE)
+    page.click("#result .row[aria-pressed='true'] ~ .facts [data-goto='herbs']")
+    first = page.wait_for_selector(".dossier", timeout=PATIENCE).get_attribute("data-herb")
+    page.locator(".dossier .links button").first.click()
+    page.wait_for_selector(f".dossier:not([data-herb='{first}'])", timeout=PATIENCE)
+    page.go_back()
+    herb_page(page, first)
+    page.go_back()
+    page.wait_for_selector("#result .answer", timeout=PATIENCE)
+    assert "#herb" not in page.url
+    page.go_forward()
+    herb_page(page, first)
 
 
 def test_filters_and_more(page):

@@ -197,6 +197,29 @@ def test_a_phone_never_scrolls_sideways(phone):
     assert not phone.evaluate(wide)
 
 
+def test_the_photo_stays_in_sight_beside_the_last_name(phone):
+    give(phone, ROSE)
+    phone.locator(".candidate").last.scroll_into_view_if_needed()
+    plate = phone.locator(".plate").bounding_box()
+    assert 0 <= plate["y"] < 20
+
+
+def test_a_later_answer_is_read_out_in_the_same_language(new_page, server):
+    page = new_page(locale="en-GB")
+    page.goto(server)
+    give(page, ROSE)
+    page.set_input_files(".giver input.file", GINGER)
+    page.wait_for_function(
+        "document.querySelector('#result .answer:not(.pending) .han')?.textContent === '生姜'",
+        timeout=PATIENCE,
+    )
+    wrong = """["alt", "aria-label", "title", "placeholder"].flatMap((name) =>
+        [...document.querySelectorAll(`[data-en-${name}]`)]
+            .map((one) => [one.getAttribute(name), one.getAttribute(`data-en-${name}`)])
+            .filter(([said, wanted]) => said !== wanted))"""
+    page.wait_for_function(f"({wrong}).length === 0")
+
+
 @pytest.mark.parametrize(
     ("locale", "chinese"), [("zh-CN", True), ("zh-TW", True), ("en-GB", False)]
 )

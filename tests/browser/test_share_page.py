@@ -77,6 +77,10 @@ def test_it_says_what_is_kept_before_it_keeps_anything(page, server_folder):
     give(page, ROSE)
     page.click("#result [data-share]")
     said = page.inner_text("dialog.sharing .ask")
+    title, more = (
+        page.locator(f"dialog.sharing .ask {e}").first.bounding_box() for e in ("h2", "p")
+    )
+    assert title["y"] + title["height"] <= more["y"]  # one below the other
     for word in ("7 days", "1024 pixels", "Whoever has the link"):
         assert word in said
     page.click("dialog.sharing .ask [value='cancel']")
