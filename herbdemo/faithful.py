@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from herbdemo.explain import Explainer, Progress, Seen, Stop, Stopped
+from herbdemo.explain import Explainer, Seen
 from herbdemo.heatmap import resized
 
 SHARES = (0.1, 0.3, 0.5, 0.7)  # of the photo's area; larger holes take seconds each to fill
@@ -29,8 +29,6 @@ BATCH = 8  # photos per forward pass
 # How far the map is moved for a comparison with other places, in shares of its height and width:
 # to the middle of two opposite quarters, if it shines in the middle.
 ELSEWHERE = ((0.25, 0.25), (0.75, 0.75))
-# Of each map; the ends of both curves are the photo and the blurred photo.
-PHOTOS = (2 + len(ELSEWHERE)) * len(SHARES) + 2 * len(STEPS) - 3
 CLEAR = 0.1  # a smaller difference between probabilities proves nothing
 
 
@@ -89,33 +87,16 @@ class Faithfulness:
         return "unfaithful" if gap < -CLEAR and self.road < 0 else "open"
 
 
-def faithfulness(
-    explainer: Explainer,
-    seen: Seen,
-    herb: str,
-    values: np.ndarray,
-    *,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
-) -> Faithfulness:
+def faithfulness(explainer: Explainer, seen: Seen, herb: str, values: np.ndarray) -> Faithfulness:
     """Measure the map `values` (h, w) of `herb` on the photo `seen`.
-
-    Args:
-        progress: told the share done, 0..1, before each batch.
-        stop: asked as often whether to give up.
 
     Raises:
         HerbError: the model does not know the herb.
-        Stopped: `stop` said so.
     """
     x = seen.x[0].cpu()
     photos = _photos(x, _rank(values, x.shape[-1]), values)
     found: list[float] = []
     while batch := list(itertools.islice(photos, BATCH)):
-        if stop is not None and stop():
-            raise Stopped
-        if progress is not None:
-            progress(len(found) / PHOTOS)
         found += explainer.probabilities(torch.stack(batch), herb).tolist()
     whole = float(seen.probabilities[explainer.herbs.index(herb)])
     parts = np.split(
