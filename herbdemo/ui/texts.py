@@ -17,10 +17,10 @@ from herbdemo.ui.text import Text
 
 
 def dictionary() -> dict[str, str]:
-    """Chinese to English, of the names of the tabs: all that Gradio itself writes on the page."""
+    """Chinese to English, of what Gradio itself writes on the page: tabs, and signing in."""
     others = (texts_batch, texts_explain, texts_herbs, texts_learn, texts_many)
     named = [*globals().items(), *(item for module in others for item in vars(module).items())]
-    return {text.zh: text.en for name, text in named if name.startswith("TAB")}
+    return {text.zh: text.en for name, text in named if name.startswith(("TAB", "HUB_LOG"))}
 
 
 # The head of the page
