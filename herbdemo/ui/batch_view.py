@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from herbdemo.ui import texts_batch as t
-from herbdemo.ui import texts_learn
-from herbdemo.ui.art import ICONS
 from herbdemo.ui.candidates import percent
-from herbdemo.ui.giver import MOST, status, zip_card
+from herbdemo.ui.giver import MOST, photos_card, status, zip_card
 from herbdemo.ui.pictures import file_url
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
@@ -54,15 +52,7 @@ def giver_html() -> str:
     """The markup of the tab's giver: photos, and beside them a zip."""
     return f"""
 <section class="piece givers" data-most="{MOST}">
-  <div class="card give" data-give="photos">
-    {ICONS["photo"]}
-    <h3>{t.GIVE_PHOTOS.html}</h3>
-    <p>{t.GIVE_PHOTOS_MORE.html}</p>
-    <div class="ways"><button type="button" class="primary" data-way="photos">
-      <span>{texts_learn.CHOOSE_PHOTOS.html}</span></button></div>
-    <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
-      {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
-  </div>
+  {photos_card(t.GIVE_PHOTOS, t.GIVE_PHOTOS_MORE)}
   {zip_card(t.GIVE_ZIP, t.GIVE_ZIP_MORE)}
   {status()}
 </section>"""

@@ -20,7 +20,8 @@ from herbdemo.ui import texts_explain as t
 from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.curves import Curve, chart
 from herbdemo.ui.pictures import data_url, map_size
-from herbdemo.ui.result import PHOTO_SIDE, error_html
+from herbdemo.ui.result import PHOTO_SIDE
+from herbdemo.ui.result_view import templates_html
 from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing it imports torch
@@ -63,15 +64,7 @@ def lens_html() -> str:
         "measuring": f'<p class="phase" role="status">{t.MEASURING.html}</p>'
         '<span class="meter unknown"><i></i></span>',
         "most": f"<p>{t.MOST_MAPS.format(MOST).html}</p>",
-        "too-large": error_html(texts.TOO_LARGE),
-        "no-upload": error_html(texts.NO_UPLOAD),
-        "no-answer": error_html(texts.NO_ANSWER),
-        "no-camera": error_html(texts.NO_CAMERA, texts.NO_CAMERA_TITLE),
-        "no-clipboard": error_html(texts.NO_CLIPBOARD, texts.NO_CLIPBOARD_TITLE),
     }
-    templates = "".join(
-        f'<template data-view="{name}">{view}</template>' for name, view in views.items()
-    )
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
     tables = {name: layer(ramp, (256, 1), colormap=name) for name in COLOURS}
     tables["contrast"] = layer(2 * ramp - 1, (256, 1), colormap="contrast")
@@ -79,7 +72,7 @@ def lens_html() -> str:
         f' data-{name}="{base64.b64encode(table.tobytes()).decode()}"'
         for name, table in tables.items()
     )
-    return f'<div class="lens result" data-most="{MOST}"{data}></div>{templates}'
+    return f'<div class="lens result" data-most="{MOST}"{data}></div>{templates_html(views)}'
 
 
 def desk_html(

@@ -73,22 +73,15 @@ def joined(parts: Sequence[str]) -> Iterator[Path]:
 
 def photos_and_zip() -> str:
     """The markup of the Learn tab's giver: photos of one herb, and beside it a zip."""
+    camera = (
+        '<button type="button" data-way="camera">'
+        f"{ICONS['camera']}{texts_learn.SHOOT.html}</button>"
+    )
+    hint = f'<p class="hint" hidden role="alert">{texts_learn.HERB_NAME_FIRST.html}</p>'
+    ask = name_field() + hint
     return f"""
 <section class="piece givers" data-most="{MOST}">
-  <div class="card give" data-give="photos">
-    {ICONS["photo"]}
-    <h3>{texts_learn.GIVE_HERB.html}</h3>
-    <p>{texts_learn.GIVE_HERB_MORE.html}</p>
-    {name_field()}
-    <p class="hint" hidden role="alert">{texts_learn.HERB_NAME_FIRST.html}</p>
-    <div class="ways">
-      <button type="button" class="primary" data-way="photos">{texts_learn.CHOOSE_PHOTOS.html}
-      </button>
-      <button type="button" data-way="camera">{ICONS["camera"]}{texts_learn.SHOOT.html}</button>
-    </div>
-    <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
-      {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
-  </div>
+  {photos_card(texts_learn.GIVE_HERB, texts_learn.GIVE_HERB_MORE, ask=ask, ways=camera)}
   {zip_card(texts_learn.GIVE_ZIP, texts_learn.GIVE_ZIP_MORE)}
   <dialog class="camera" {texts_learn.SHOOT.attribute("aria-label")}>
     <video autoplay playsinline muted></video>
@@ -106,6 +99,21 @@ def only_zip() -> str:
     """The markup of the Models tab's giver: a model's zip."""
     card = zip_card(texts_learn.IMPORT, texts_learn.IMPORT_MORE)
     return f'<section class="piece givers slim">{card}{status()}</section>'
+
+
+def photos_card(title: texts.Text, more: texts.Text, *, ask: str = "", ways: str = "") -> str:
+    """The markup of what takes photos; `ask` is asked first, `ways` are more ways to give them."""
+    return f"""
+  <div class="card give" data-give="photos">
+    {ICONS["photo"]}
+    <h3>{title.html}</h3>
+    <p>{more.html}</p>
+    {ask}
+    <div class="ways"><button type="button" class="primary" data-way="photos">
+      <span>{texts_learn.CHOOSE_PHOTOS.html}</span></button>{ways}</div>
+    <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" tabindex="-1"
+      {texts_learn.CHOOSE_PHOTOS.attribute("aria-label")}>
+  </div>"""
 
 
 def zip_card(title: texts.Text, more: texts.Text) -> str:

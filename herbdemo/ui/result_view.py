@@ -41,16 +41,20 @@ def _template(into: str) -> str:
         '<div class="ghost"></div><div class="ghost"></div><div class="ghost"></div>'
         "</div></article>"
     )
+    views = {"pending": pending, "plain": f"<p>{texts.PLAIN_CAPTION.html}</p>"}
+    return f'<div class="result" data-into="{into}">${{value || ""}}</div>{templates_html(views)}'
+
+
+def templates_html(views: dict[str, str]) -> str:
+    """What the browser shows by itself: `views`, and why a photo did not come through."""
     views = {
-        "pending": pending,
-        "plain": f"<p>{texts.PLAIN_CAPTION.html}</p>",
+        **views,
         "too-large": error_html(texts.TOO_LARGE),
         "no-upload": error_html(texts.NO_UPLOAD),
         "no-answer": error_html(texts.NO_ANSWER),
         "no-camera": error_html(texts.NO_CAMERA, texts.NO_CAMERA_TITLE),
         "no-clipboard": error_html(texts.NO_CLIPBOARD, texts.NO_CLIPBOARD_TITLE),
     }
-    templates = "".join(
+    return "".join(
         f'<template data-view="{name}">{view}</template>' for name, view in views.items()
     )
-    return f'<div class="result" data-into="{into}">${{value || ""}}</div>{templates}'
