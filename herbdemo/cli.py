@@ -92,6 +92,7 @@ def recognise(
     SIGTERM or Ctrl-C stops after the batch at hand; with --out the same line goes on from there.
     """
     from herbdemo import distributed
+    from herbdemo.engine import serving
     from herbdemo.given import given
     from herbdemo.piles import SHOWN, recognised
     from herbdemo.piles_out import WRITERS, recognised_into
@@ -102,7 +103,10 @@ def recognise(
     distributed.meet()
     if heatmaps:
         _make_folder(heatmaps)
-    recogniser = Recogniser(_registry().load(model))
+    checkpoint = _registry().load(model)
+    engine = serving(checkpoint)
+    engine.wait()  # all photos of a pile are answered by the same one
+    recogniser = Recogniser(checkpoint, engine=engine)
     recogniser.warm_up()
 
     def see(number: int, name: str, answer: Any) -> None:
@@ -358,7 +362,10 @@ def models(context: typer.Context, json_: Json = False) -> None:
 @models_app.command("list")
 def list_models(json_: Json = False) -> None:
     """List the models, the one in use marked with a star."""
+    from herbdemo.engine import said
+
     infos = _registry().list()
+    engine = next((said(i.sha256) for i in infos if i.active), None)
     if json_:
         _print_json(
             {
@@ -372,7 +379,8 @@ def list_models(json_: Json = False) -> None:
                         "problem": i.problem and i.problem[1],
                     }
                     for i in infos
-                ]
+                ],
+                "engine": engine,
             }
         )
         return
@@ -381,6 +389,8 @@ def list_models(json_: Json = False) -> None:
         note = i.problem[1] if i.problem else "shipped" if i.shipped else ""
         table.add_row("*" if i.active else "", i.id, str(i.herbs), i.sha256[:12], note)
     out.print(table)
+    if engine:
+        out.print(engine, markup=False, highlight=False)
 
 
 @models_app.command()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.engine import TorchEngine
+from herbdemo.engine import Engine, TorchEngine, serving
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.photo import Photo
@@ -147,18 +147,23 @@ class Prepared:
 
 
 class Recogniser:
-    """A model ready to answer. Safe to share between threads."""
+    """A model ready to answer. Safe to share between threads.
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    Args:
+        engine: what runs the convolutions; torch by default. Models with the same convolutions,
+            such as one and its extension, may share it.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, engine: Engine | None = None) -> None:
         self.checkpoint = checkpoint
         self.herbs = tuple(herb_named(zh) for zh in checkpoint.herbs)
-        self._engine = TorchEngine(checkpoint.network)
+        self.engine = engine or TorchEngine(checkpoint.network)
         self._head = Head.of(checkpoint)
 
     @property
     def device(self) -> str:
         """What the network runs on, such as "cpu · torch"."""
-        return self._engine.name
+        return self.engine.name
 
     def recognise(self, photos: Sequence[Photo]) -> list[Answer]:
         """One `Answer` per photo, in order; one forward pass per `BATCH` photos."""
@@ -168,8 +173,8 @@ class Recogniser:
         return answers
 
     def features(self, batch: torch.Tensor) -> np.ndarray:
-        """The feature maps of prepared photos of any size: see `TorchEngine.features`."""
-        return self._engine.features(batch)
+        """The feature maps of prepared photos of any size: see `Engine.features`."""
+        return self.engine.features(batch)
 
     def prepare(self, photo: Photo) -> Prepared:
         """A photo made ready for `answer`."""
@@ -180,14 +185,14 @@ class Recogniser:
     def warm_up(self) -> None:
         """Run the network once on nothing, so that the first photo is as quick as the second."""
         size = self.checkpoint.preprocessing.size
-        self._engine.features(torch.zeros(1, 3, size, size))
+        self.engine.features(torch.zeros(1, 3, size, size))
 
     def answer(self, batch: Sequence[Prepared]) -> list[Answer]:
         """One `Answer` per prepared photo, in order, from one forward pass."""
         if not batch:
             return []
         clock = _Clock(len(batch))
-        features = self._engine.features(torch.stack([one.tensor for one in batch]))
+        features = self.engine.features(torch.stack([one.tensor for one in batch]))
         clock.lap("network")
         pooled = features.mean(axis=(2, 3))
         probabilities = self._head.probabilities(pooled)
@@ -248,5 +253,6 @@ def current() -> Recogniser:
         status = registry.folder(active).stat()
         which = (active, status.st_ino, status.st_mtime_ns)
         if _current is None or _current[0] != which:
-            _current = which, Recogniser(registry.load(active))
+            checkpoint = registry.load(active)
+            _current = which, Recogniser(checkpoint, engine=serving(checkpoint))
         return _current[1]

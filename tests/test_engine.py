@@ -1,0 +1,214 @@
+"""The engines: a faster one answers as torch does, is made once, and keeps no photo waiting."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from toys import HERBS, herb_photo, refusal
+
+from herbdemo import openvino_engine
+from herbdemo.engine import TorchEngine, said, serving
+from herbdemo.files import home
+from herbdemo.heatmap import class_maps, normalised
+from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, agreement, converted
+from herbdemo.recognise import Recogniser
+from herbdemo.scores import Head, expected_calibration_error
+
+openvino = pytest.importorskip("openvino")
+
+POINTS = 0.003  # top-1 and ECE may differ by so much from those of float32
+SAME, LIKE = 0.99, 0.99  # share of photos with the same herb; least correlation of heatmaps
+
+
+@pytest.fixture(scope="module")
+def reference(toy_model) -> TorchEngine:
+    return TorchEngine(toy_model.network)
+
+
+@pytest.fixture(scope="module")
+def model(toy_model):
+    """The toy network for OpenVINO, not kept on disk."""
+    return converted(replace(toy_model, sha256=""))
+
+
+@pytest.fixture
+def answering(toy_model, monkeypatch):
+    """`answering("auto")` is the engine that serves the toy model, once the choice is made."""
+
+    def make(wanted: str = "auto"):
+        monkeypatch.setenv("HERBDEMO_ENGINE", wanted)
+        engine = serving(toy_model)
+        assert engine.wait(120)
+        return engine
+
+    return make
+
+
+@pytest.fixture
+def no_conversion(monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("converted again")
+
+    return lambda: monkeypatch.setattr(openvino_engine, "_traced", refuse)
+
+
+# The same maps
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (5, 64, 64), (1, 96, 160), (2, 33, 65)])
+def test_float32_finds_what_torch_finds_at_any_size(model, reference, shape):
+    n, height, width = shape
+    batch = torch.randn(n, 3, height, width)
+    found = OpenVinoEngine(model, "f32").features(batch)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, reference.features(batch), atol=2e-4, rtol=2e-4)
+
+
+def test_threads_do_not_mix_their_photos(model, reference):
+    engine = OpenVinoEngine(model, "f32")
+    batches = [torch.randn(1, 3, 64, 64) for _ in range(24)]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(engine.features, batches))
+    for batch, one in zip(batches, found, strict=True):
+        np.testing.assert_allclose(one, reference.features(batch), atol=2e-4, rtol=2e-4)
+
+
+def test_a_second_answer_leaves_the_first_one_alone(model):
+    engine = OpenVinoEngine(model, "f32")
+    first = engine.features(torch.zeros(1, 3, 64, 64))
+    kept = first.copy()
+    engine.features(torch.ones(1, 3, 64, 64))
+    assert (first == kept).all()
+
+
+def test_the_default_model_passes_the_gate(data):
+    """The bars that the engine in use must clear, on all photos of the test split."""
+    from herbdemo.dataset import scan
+    from herbdemo.photo import open_photo
+    from herbdemo.registry import Registry
+
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision = "bf16" if "BF16" in able else "f32"
+    checkpoint = Registry().load()
+    head, samples = Head.of(checkpoint), scan(data / "herbs" / "test")
+    engines = TorchEngine(checkpoint.network), OpenVinoEngine(converted(checkpoint), precision)
+    pooled, alike = ([], []), []
+    for start in range(0, len(samples), 16):
+        photos = [open_photo(s.path, longest=512) for s in samples[start : start + 16]]
+        batch = torch.stack([checkpoint.preprocessing.tensor(photo.image) for photo in photos])
+        both = [engine.features(batch) for engine in engines]
+        for rows, maps in zip(pooled, both, strict=True):
+            rows.append(maps.mean(axis=(2, 3)))
+        for sample, *maps in zip(samples[start:], *both, strict=False):
+            row = head.weight[[checkpoint.herbs.index(sample.herb)]]
+            one, other = (normalised(class_maps(A, row)).ravel() for A in maps)
+            if one.any():
+                alike.append(float(np.corrcoef(one, other)[0, 1]))
+    truth = np.array([checkpoint.herbs.index(sample.herb) for sample in samples])
+    odds = [head.probabilities(np.concatenate(rows)) for rows in pooled]
+    best = [found.argmax(axis=1) for found in odds]
+    errors = [
+        expected_calibration_error(found.max(axis=1), herb == truth)
+        for found, herb in zip(odds, best, strict=True)
+    ]
+    assert abs((best[0] == truth).mean() - (best[1] == truth).mean()) <= POINTS
+    assert (best[0] == best[1]).mean() >= SAME
+    assert abs(errors[0] - errors[1]) <= POINTS
+    assert min(alike) >= LIKE
+
+
+# What is chosen
+
+
+def test_the_first_answer_waits_for_no_conversion(toy_model, monkeypatch):
+    monkeypatch.setenv("HERBDEMO_ENGINE", "auto")
+    engine = serving(toy_model)
+    answer = Recogniser(toy_model, engine=engine).recognise([herb_photo(HERBS[0], 1)])[0]
+    assert answer.candidates
+    assert engine.wait(120)
+    assert "openvino" in engine.name
+    assert "same as torch" in engine.why
+
+
+def test_what_was_converted_and_chosen_is_not_done_again(answering, no_conversion, monkeypatch):
+    first = answering()
+    no_conversion()
+    monkeypatch.setattr(openvino_engine, "agreement", None)  # calling it would fail
+    again = answering()
+    assert (again.name, again.why) == (first.name, first.why)
+
+
+def test_a_damaged_copy_is_made_anew(answering):
+    answering("openvino-f32")
+    (copy,) = (home() / "engines").glob("*/features.xml")
+    copy.write_bytes(b"<net")
+    assert answering("openvino-f32").name == "cpu · openvino f32"
+    assert len(copy.read_bytes()) > 1000
+
+
+def test_copies_do_not_pile_up(answering):
+    kept = home() / "engines"
+    for number in range(6):
+        (kept / f"old-{number}").mkdir(parents=True)
+    answering("openvino-f32")
+    assert len(list(kept.iterdir())) == openvino_engine.KEPT
+
+
+def test_an_engine_that_finds_something_else_is_not_used(answering, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "agreement", lambda *engines: 0.98)
+    engine = answering()
+    assert engine.name.endswith("torch")
+    assert "something else" in engine.why
+
+
+def test_agreement_notices_a_network_that_is_another(toy_model, reference, model):
+    photos = openvino_engine.check_photos(toy_model)
+    assert agreement(reference, OpenVinoEngine(model, "f32"), photos) >= AGREEMENT["f32"]
+
+    class Other:
+        name = "other"
+
+        def features(self, batch):
+            return reference.features(batch.flip(-1))
+
+    assert agreement(reference, Other(), photos) < AGREEMENT["bf16"]
+
+
+def test_without_openvino_torch_goes_on(answering, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    engine = answering()
+    assert engine.name.endswith("torch")
+    assert "not installed" in engine.why
+
+
+def test_a_folder_that_cannot_be_written_costs_only_time(answering):
+    home().mkdir(parents=True)
+    (home() / "engines").write_text("in the way")
+    assert "openvino" in answering("openvino-f32").name
+
+
+@pytest.mark.parametrize("wanted", ["torch", ""])
+def test_torch_is_used_where_nothing_else_is_asked_for(answering, wanted):
+    assert answering(wanted).name.endswith("torch")
+    assert not (home() / "engines").exists()
+
+
+def test_it_says_what_answers_and_why(answering, toy_model):
+    answering("torch")
+    assert "torch: nothing else was asked for" in said(toy_model.sha256)
+    answering("openvino-f32")
+    assert "openvino-f32: HERBDEMO_ENGINE asks for it" in said(toy_model.sha256)
+    chosen = answering("auto")
+    assert chosen.why in said(toy_model.sha256)
+    assert "nothing faster has been tried" in said("0" * 64)
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "openvino-int4", "自动"])
+def test_an_unknown_engine_is_refused_in_words(toy_model, monkeypatch, name):
+    monkeypatch.setenv("HERBDEMO_ENGINE", name)
+    error = refusal(serving, toy_model)
+    assert error.hint == "engine-unknown"
+    assert "openvino-bf16" in error.en
