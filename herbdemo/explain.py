@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.engine import Engine, TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
 from herbdemo.photo import Photo
@@ -97,14 +96,10 @@ class Explainer:
     """Explains what one model sees. Safe to share between threads.
 
     The copy of the network, as large as the network itself, is made when a method first needs it.
-
-    Args:
-        engine: what answers for photos with parts taken away; torch by default.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, engine: Engine | None = None) -> None:
+    def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self._engine = engine or TorchEngine(checkpoint.network)
         self.herbs = checkpoint.herbs
         self._head = Head.of(checkpoint)
         self._copy: HerbNet | None = None
@@ -133,7 +128,11 @@ class Explainer:
             HerbError: the model does not know the herb.
         """
         k = herb_index(self.herbs, herb)
-        return self._head.probabilities(self._engine.features(batch).mean(axis=(2, 3)))[:, k]
+        network = self.checkpoint.network
+        with torch.inference_mode():
+            features = network.features(batch.to(next(network.parameters()).device))
+        pooled = features.mean(dim=(2, 3)).float().cpu().numpy()
+        return self._head.probabilities(pooled)[:, k]
 
     def explain(
         self,
@@ -253,8 +252,8 @@ def explainer() -> Explainer:
         HerbError: there is no model, or the active one is damaged.
     """
     global _current
-    answers = current()
+    checkpoint = current().checkpoint
     with _lock:
-        if _current is None or _current.checkpoint is not answers.checkpoint:
-            _current = Explainer(answers.checkpoint, engine=answers.engine)
+        if _current is None or _current.checkpoint is not checkpoint:
+            _current = Explainer(checkpoint)
         return _current

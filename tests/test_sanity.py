@@ -51,7 +51,7 @@ def test_the_map_of_a_herb_points_to_its_own_half(recogniser, data):
     photos = [
         prepare(side_by_side(*(open_photo(samples[n].path).image for n in pair))) for pair in chosen
     ]
-    A = features(recogniser._engine, photos)
+    A = features(recogniser.engine, photos)
     hits = pointing(A, recogniser._head, labels[np.array(chosen)])
     assert hits["grad-cam"].mean() >= 0.9
     assert (hits["mass"] > 0.5).mean() >= 0.9

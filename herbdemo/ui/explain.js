@@ -126,6 +126,7 @@ function ghost(key) {
 }
 
 async function keep(card) {
+  const mine = job?.key === card.dataset.key; // asked now: the job may end while the map is decoded
   cards.set(card.dataset.key, card);
   const image = new Image();
   image.src = card.dataset.grey;
@@ -137,8 +138,7 @@ async function keep(card) {
   card.values = { width, height, grey: Uint8Array.from({ length: width * height }, (_, n) => pixels[4 * n]) };
   card.removeAttribute("data-grey");
   card.querySelector(".lines path").setAttribute("d", card.dataset.lines);
-  const mine = job && job.key === card.dataset.key;
-  if (mine) job = null;
+  if (job?.key === card.dataset.key) job = null;
   if (mine) selected = card.dataset.key;
   if (desk()) gallery();
 }

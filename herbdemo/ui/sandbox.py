@@ -105,10 +105,9 @@ def _taught(session: str, photos: dict[str, list[Path]]) -> Box:
     from herbdemo.extend import extend
     from herbdemo.recognise import Recogniser
 
-    base = model.recogniser()
-    shared = base.checkpoint
+    shared = model.recogniser().checkpoint
     samples = [Sample(path, herb) for herb, paths in photos.items() for path in paths]
-    taught = Recogniser(extend(shared, samples, name=NAME), engine=base.engine)
+    taught = Recogniser(extend(shared, samples, name=NAME))
     box = Box(photos, taught, shared.sha256, time.monotonic())
     with _lock:
         _boxes[session] = box

@@ -159,8 +159,8 @@ def test_a_slow_map_joins_the_others_when_it_is_done(page):
     page.click(".toggles [data-method='ablation-cam']")  # of the last layer: only the head runs
     page.click("[data-start]")
     drawn(page, 2)
-    selected = page.get_attribute(".map-card:has([aria-pressed='true'])", "data-key")
-    assert selected == f"ablation-cam|layer4|{herb}|"
+    mine = f".map-card[data-key='ablation-cam|layer4|{herb}|'] [aria-pressed='true']"
+    page.wait_for_selector(mine, timeout=PATIENCE)
 
 
 def test_a_map_is_put_to_the_test_and_a_sentence_says_what_came_out(new_page, server):
