@@ -109,6 +109,21 @@ def toy_model(toy_folder: Path):
     return load_checkpoint(toy_folder)
 
 
+@pytest.fixture(scope="session")
+def recogniser():
+    """The model that comes with the code. Not to be changed."""
+    from herbdemo.errors import HerbError
+    from herbdemo.recognise import Recogniser
+    from herbdemo.registry import Registry
+
+    try:
+        return Recogniser(Registry().load())
+    except HerbError as error:
+        if error.hint == "no-model":
+            pytest.skip("no model in weights/ yet")
+        raise
+
+
 # The app
 
 

@@ -137,21 +137,6 @@ def test_agrees_with_grad_cam_on_a_toy_network(seed):
 
 
 @pytest.fixture(scope="module")
-def recogniser():
-    """The model that comes with the code."""
-    from herbdemo.errors import HerbError
-    from herbdemo.recognise import Recogniser
-    from herbdemo.registry import Registry
-
-    try:
-        return Recogniser(Registry().load())
-    except HerbError as error:
-        if error.hint == "no-model":
-            pytest.skip("no model in weights/ yet")
-        raise
-
-
-@pytest.fixture(scope="module")
 def photos():
     """The example photos."""
     from pathlib import Path

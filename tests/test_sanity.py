@@ -7,22 +7,8 @@ import pytest
 
 from benchmarks.sanity import features, pairs, pointing, randomised, share_on_the_left, side_by_side
 from herbdemo.dataset import scan
-from herbdemo.errors import HerbError
 from herbdemo.heatmap import class_maps, normalised
 from herbdemo.photo import open_photo
-from herbdemo.recognise import Recogniser
-from herbdemo.registry import Registry
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Recogniser:
-    """The model that comes with the code."""
-    try:
-        return Recogniser(Registry().load())
-    except HerbError as error:
-        if error.hint == "no-model":
-            pytest.skip("no model in weights/ yet")
-        raise
 
 
 def test_a_randomised_head_gives_other_maps(recogniser):
