@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import Bottleneck, ResNet
 
 from herbdemo.errors import HerbError
 
@@ -17,18 +16,68 @@ FEATURES = 2048  # channels of A
 STRIDE = 32  # input pixels per cell of A: a 224 px photo gives a 7x7 map
 
 
-class HerbNet(ResNet):
-    """torchvision's ResNet-50 with its feature map in reach.
+class Bottleneck(nn.Module):
+    """One block: 1x1, 3x3 and 1x1 convolutions, added to what came in.
+
+    The stride is in the 3x3 convolution, as in torchvision (ResNet "v1.5"); He et al. 2016 have it
+    in the first one.
+
+    Args:
+        inputs: channels that come in. width: channels between; four times as many come out.
+        stride: of the block.
+    """
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = 4 * width
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, 4 * width, ceil(H / stride), ceil(W / stride))."""
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        y += x if self.downsample is None else self.downsample(x)
+        return self.relu(y)
+
+
+class HerbNet(nn.Module):
+    """ResNet-50 with its feature map in reach.
 
     Parameters carry torchvision's names, so a state dict of torchvision, or of the original
-    herb recogniser, loads unchanged.
+    herb recogniser, loads unchanged. It is written out here because importing torchvision takes
+    as long as importing torch, and the first answer would wait for it.
 
     Args:
         num_classes: herbs in the head, at least 1.
     """
 
     def __init__(self, num_classes: int) -> None:
-        super().__init__(Bottleneck, [3, 4, 6, 3], num_classes=num_classes)
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = _stage(64, 64, blocks=3, stride=1)
+        self.layer2 = _stage(256, 128, blocks=4, stride=2)
+        self.layer3 = _stage(512, 256, blocks=6, stride=2)
+        self.layer4 = _stage(1024, 512, blocks=3, stride=2)
+        self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+        self.fc = nn.Linear(FEATURES, num_classes)
+        for module in self.modules():  # He et al. 2015; BatchNorm starts as torch makes it
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """The outputs of the four stages for `x` (N, 3, H, W), at strides 4, 8, 16 and 32."""
@@ -62,6 +111,11 @@ class HerbNet(ResNet):
     def cam_layer(self) -> nn.Module:
         """The layer whose output Grad-CAM looks at."""
         return self.layer4
+
+
+def _stage(inputs: int, width: int, *, blocks: int, stride: int) -> nn.Sequential:
+    rest = (Bottleneck(4 * width, width, 1) for _ in range(blocks - 1))
+    return nn.Sequential(Bottleneck(inputs, width, stride), *rest)
 
 
 def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:

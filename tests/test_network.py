@@ -61,6 +61,25 @@ def test_scores_and_features_are_those_of_torchvision(original, ours, x):
     torch.testing.assert_close(ours(x), scores)
 
 
+def test_it_starts_and_learns_as_torchvision_does(x):
+    networks = []
+    for make in (models.resnet50, HerbNet):
+        torch.manual_seed(0)
+        networks.append(make(num_classes=3).train())
+    theirs, ours = networks
+    assert [name for name, _ in theirs.named_modules()] == [
+        name for name, _ in ours.named_modules()
+    ]
+    for a, b in zip(theirs.parameters(), ours.parameters(), strict=True):
+        assert torch.equal(a, b)
+    for network in networks:
+        network(x).square().sum().backward()
+    for a, b in zip(theirs.parameters(), ours.parameters(), strict=True):
+        assert torch.equal(a.grad, b.grad)
+    for a, b in zip(theirs.buffers(), ours.buffers(), strict=True):
+        assert torch.equal(a, b)  # the running statistics of BatchNorm
+
+
 @torch.inference_mode()
 def test_shapes_of_need_fea(ours, x):
     stages, pooled, scores = ours(x, need_fea=True)
