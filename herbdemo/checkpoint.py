@@ -8,10 +8,12 @@ preprocessing, temperature, thresholds, where the model comes from and how well 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -91,24 +93,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     """
     folder = Path(folder)
     card = read_card(folder)
-    data = _read(folder / WEIGHTS, hint="weights-missing")
-    # A safetensors file may start with the same byte: its header's length. Then "{" follows it.
-    if (data[:1] == b"\x80" and data[8:9] != b"{") or data[:4] == b"PK\x03\x04":
-        raise HerbError(
-            "权重文件其实是 pickle，可能夹带程序，不予加载。请把权重导出为 safetensors。",
-            "The weights file is really a pickle, which may carry code, and is not loaded. "
-            "Export the weights as safetensors.",
-            hint="weights-pickle",
-        )
-    sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != card["sha256"]:
-        raise _damaged()
-    try:
-        tensors = safetensors.torch.load(data)
-    except safetensors.SafetensorError as error:
-        raise _damaged() from error
+    network, statistics = _read_weights(folder / WEIGHTS, card["sha256"])
     herbs = tuple(card["herbs"])
-    network = network_from_state(_below("network.", tensors))
     if len(herbs) != network.fc.out_features:
         raise HerbError(
             f"模型卡列出 {len(herbs)} 种药材，而网络输出 {network.fc.out_features} 种。"
@@ -124,9 +110,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         preprocessing=_preprocessing(card["preprocessing"]),
         temperature=float(card["temperature"]),
         thresholds=dict(card["thresholds"]),
-        statistics=_below("statistics.", tensors),
+        statistics=statistics,
         card=card,
-        sha256=sha256,
+        sha256=card["sha256"],
     )
 
 
@@ -136,7 +122,8 @@ def read_card(folder: str | Path) -> dict[str, Any]:
     Raises:
         HerbError: there is no card, it is damaged, or a newer program wrote it.
     """
-    data = _read(Path(folder) / CARD, hint="card-missing")
+    with _opened(Path(folder) / CARD, hint="card-missing") as file:
+        data = file.read()
     try:
         card = json.loads(data)
         schema = card["schema"]
@@ -227,6 +214,39 @@ def _small(name: str, value: Tensor) -> Tensor:
     return value.half() if value.ndim == 4 else value
 
 
+def _read_weights(path: Path, sha256: str) -> tuple[HerbNet, dict[str, Tensor]]:
+    """The network and the statistics in the file of weights that has this sha256.
+
+    The file is mapped, not read: what is copied out of it, in the types wanted, is the only copy
+    there ever is. Nothing stays mapped, as overwriting the file would end a process that looks.
+    """
+    with _opened(path, hint="weights-missing") as file:
+        start = file.read(9)
+        # A safetensors file may start with the same byte: its header's length. Then "{" follows it.
+        if (start[:1] == b"\x80" and start[8:] != b"{") or start[:4] == b"PK\x03\x04":
+            raise HerbError(
+                "权重文件其实是 pickle，可能夹带程序，不予加载。请把权重导出为 safetensors。",
+                "The weights file is really a pickle, which may carry code, and is not loaded. "
+                "Export the weights as safetensors.",
+                hint="weights-pickle",
+            )
+        file.seek(0)
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise _damaged()
+        try:
+            with safetensors.safe_open(path, framework="pt") as mapped:
+                # It was opened by name: another file may have come in place of the one just read.
+                if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    raise _damaged()
+                tensors = {name: mapped.get_tensor(name) for name in mapped.offset_keys()}
+                return (
+                    network_from_state(_below("network.", tensors)),
+                    {k: v.clone() for k, v in _below("statistics.", tensors).items()},
+                )
+        except safetensors.SafetensorError as error:
+            raise _damaged() from error
+
+
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -240,9 +260,11 @@ def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
     return Preprocessing(size=size, mean=mean, std=std)
 
 
-def _read(path: Path, *, hint: str) -> bytes:
+@contextmanager
+def _opened(path: Path, *, hint: str) -> Iterator[BinaryIO]:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except OSError as error:
         raise HerbError(
             f"模型文件夹里缺少 {path.name}。请重新下载整个模型文件夹。",

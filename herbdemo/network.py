@@ -76,7 +76,8 @@ class HerbNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(FEATURES, num_classes)
         for module in self.modules():  # He et al. 2015; BatchNorm starts as torch makes it
-            if isinstance(module, nn.Conv2d):
+            # Without values to draw, asking for normal ones imports torch._dynamo, a second's work.
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def stages(self, x: Tensor) -> list[Tensor]:
@@ -121,7 +122,8 @@ def _stage(inputs: int, width: int, *, blocks: int, stride: int) -> nn.Sequentia
 def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
     """A `HerbNet` with the weights of `state`, its head as wide as they say.
 
-    It comes in evaluation mode and asks for no gradients.
+    They are copied, so `state` may lie in a file that goes. The network comes in evaluation mode
+    and asks for no gradients.
 
     Raises:
         HerbError: the weights are those of another network.
@@ -131,9 +133,10 @@ def network_from_state(state: Mapping[str, Tensor]) -> HerbNet:
         raise _not_resnet50()
     with torch.device("meta"):  # no time spent on random weights that are overwritten at once
         network = HerbNet(head.shape[0])
-    network = network.to_empty(device="cpu")
+    own = {name: value.dtype for name, value in network.state_dict().items()}
+    copies = {k: v.to(own.get(k, v.dtype), copy=True) for k, v in state.items()}
     try:
-        network.load_state_dict({name: value.float() for name, value in state.items()})
+        network.load_state_dict(copies, assign=True)
     except RuntimeError as error:  # torch lists every name that differs; a user needs one sentence
         raise _not_resnet50() from error
     return network.eval().requires_grad_(False)

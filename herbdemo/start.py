@@ -6,7 +6,6 @@ from pathlib import Path
 
 import safetensors
 from safetensors.torch import load_file
-from torchvision.models import ResNet50_Weights
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.errors import HerbError
@@ -45,6 +44,8 @@ def start_from(init: str, registry: Registry) -> Start:
     if init == "scratch":
         return Start(HerbNet(1000), name=init)
     if init == "imagenet":
+        from torchvision.models import ResNet50_Weights  # imported late: a second
+
         try:
             state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=False)
         except (OSError, RuntimeError) as error:

@@ -1,10 +1,12 @@
 """checkpoint.py: saved and loaded whole; whatever is wrong with the files, its own sentence."""
 
+import hashlib
 import io
 import json
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -198,6 +200,34 @@ def test_one_flipped_bit_is_noticed(breakable, place):
         flip(breakable / WEIGHTS, position)
     assert error.hint == "weights-damaged"
     assert "The weights file is damaged" in error.en
+
+
+def test_a_loaded_model_looks_at_its_file_no_more(breakable, toy_model):
+    data = (breakable / WEIGHTS).read_bytes()
+    loaded = load_checkpoint(breakable)
+    with (breakable / WEIGHTS).open("r+b") as file:  # other bytes in the same file
+        file.write(bytes(len(data)))
+    try:
+        for name, value in toy_model.network.state_dict().items():
+            assert torch.equal(loaded.network.state_dict()[name], value), name
+        for name, value in toy_model.statistics.items():
+            assert torch.equal(loaded.statistics[name], value), name
+    finally:
+        (breakable / WEIGHTS).write_bytes(data)
+
+
+def test_weights_exchanged_after_they_were_checked_are_refused(breakable, tmp_path, monkeypatch):
+    folder = model_copy(breakable, tmp_path / "m")
+    check = hashlib.file_digest
+
+    def check_and_exchange(*given):
+        found = check(*given)
+        shutil.copy(breakable / WEIGHTS, tmp_path / "other")
+        (tmp_path / "other").replace(folder / WEIGHTS)
+        return found
+
+    monkeypatch.setattr(hashlib, "file_digest", check_and_exchange)
+    assert refusal(load_checkpoint, folder).hint == "weights-damaged"
 
 
 def cut(data: bytes) -> dict[str, bytes]:
