@@ -5,10 +5,9 @@ photos to try, HERBDEMO_HOME where models and photos to learn from are kept, HER
 of folders of photos to learn from, HERBDEMO_ADMIN_PASSWORD the password of who may teach.
 """
 
-from herbdemo.ui.app import build, launch_options, prepare
+from herbdemo.ui.app import build, serve
 
 demo = build()
 
 if __name__ == "__main__":
-    prepare()
-    demo.launch(**launch_options())
+    serve(demo)

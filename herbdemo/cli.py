@@ -475,9 +475,9 @@ def serve(
     share: Annotated[bool, typer.Option("--share", help="A public link, through Gradio.")] = False,
 ) -> None:
     """Open the web page."""
-    from herbdemo.ui.app import serve as run
+    from herbdemo.ui import app as page
 
-    run(host=host, port=port, share=share)
+    page.serve(page.build(), host=host, port=port, share=share)
 
 
 def _registry() -> "Registry":

@@ -80,18 +80,35 @@ def _forget(request: gr.Request) -> None:
     explain.stop_slow(str(request.session_hash))
 
 
-def prepare() -> None:
-    """What the server does beside the page: tools, the model, what is swept, and its job's end."""
+def serve(
+    demo: gr.Blocks,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    share: bool | None = None,
+) -> None:
+    """Serve the app until it is interrupted.
+
+    The page comes first: all else, such as loading the model, begins once it is there. Begun
+    earlier, beside the imports, it made both later on two cores, as Python runs one thread at a
+    time.
+
+    Args:
+        host, port: where to listen; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT by default.
+        share: make a public link, through Gradio; None does where Gradio thinks it is needed.
+    """
     agents.install()
+    demo.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        prevent_thread_lock=True,
+        **launch_options(),
+    )
     wake()
     upkeep.keep_clean()
     desk.jobs().end_with_this_process()
-
-
-def serve(*, host: str, port: int, share: bool = False) -> None:
-    """Serve the app until it is interrupted, and load the model meanwhile."""
-    prepare()
-    build().launch(server_name=host, server_port=port, share=share, **launch_options())
+    demo.block_thread()
 
 
 def launch_options() -> dict[str, Any]:
@@ -107,6 +124,7 @@ def launch_options() -> dict[str, Any]:
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,
+        "ssl_verify": False,  # of its first call to itself; reading certificates takes 0.2 s
         "mcp_server": True,  # what `api` offers, for agents
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from herbdemo.errors import HerbError
+from herbdemo.heap import lasting
 from herbdemo.photo import open_photo
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def turn() -> Iterator[None]:
 
 
 def wake() -> None:
-    """Load the model in the background, so that the first photo need not wait for it."""
+    """Load the model in the background, so that the first photo is as quick as the second."""
     threading.Thread(target=_load, name="model", daemon=True).start()
 
 
 def _load() -> None:
     try:
-        recogniser()
+        with lasting():
+            recogniser().warm_up()
     except HerbError:
         return  # the first photo will say the same, to someone who reads it
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import gradio as gr
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from scipy import ndimage
 
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import resized, shrunk
@@ -98,6 +97,8 @@ def look_at(path: str | None, session: str) -> tuple[object, str]:
 
 def picture_of(tray: "Tray") -> Picture:
     """The photo with numbers on its regions, and a mask with an outline for each herb."""
+    from scipy import ndimage  # imported late: 0.2 s, and the page has no use
+
     image = shrunk(tray.photo.image, PHOTO_SIDE).copy()
     masks = []
     for at, one in enumerate(tray.herbs):
@@ -169,6 +170,8 @@ def _ink(at: int) -> str:
 
 def _badge(image: Image.Image, mask: np.ndarray, at: int) -> None:
     """Draw the herb's number where the region is widest."""
+    from scipy import ndimage
+
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), depth.shape)
     draw, radius = ImageDraw.Draw(image), max(6.0, BADGE * max(image.size))
