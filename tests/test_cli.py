@@ -269,9 +269,3 @@ def test_wrong_calls_end_with_a_sentence_and_the_right_status(toy_home, argument
     assert says in result.stderr
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
-
-
-def test_help_is_quick_and_loads_no_torch():
-    code = "import sys, herbdemo.cli; print('torch' in sys.modules, 'gradio' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.stdout.split() == ["False", "False"]

@@ -2,8 +2,6 @@
 
 import csv
 import re
-import subprocess
-import sys
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -532,12 +530,3 @@ def test_the_name_in_a_language_is_never_empty():
     ]
     assert herb_named("迷迭香").name("en") == "mí dié xiāng"
     assert herb_named("Rosemary").name("zh-Hant") == "Rosemary"
-
-
-def test_dictionaries_are_loaded_only_when_needed():
-    code = (
-        "import sys; from herbdemo.herbs import find, search; find('金銀花'), search('jyh');"
-        "print([m for m in ('opencc', 'pypinyin', 'pandas', 'torch') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stderr

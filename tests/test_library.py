@@ -3,10 +3,7 @@
 import errno
 import hashlib
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -208,10 +205,3 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(library, monkeypatch, numb
     assert refusal(library.add, encoded(herb_picture("党参", 2)), "党参").hint == hint
     assert listed(library) == [("党参", SHA256)]
     assert [path.name for path in library.root.iterdir()] == ["党参"]
-
-
-def test_the_page_need_not_wait_for_torch():
-    code = "import sys, herbdemo.library, herbdemo.intake; print('torch' in sys.modules)"
-    root = Path(__file__).parent.parent
-    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
-    assert result.stdout == "False\n"

@@ -5,8 +5,6 @@ import dataclasses
 import importlib
 import io
 import re
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -296,15 +294,6 @@ def test_filling_in_keeps_the_languages_apart():
 
 
 # The app
-
-
-def test_importing_the_app_launches_nothing_and_leaves_torch_for_later():
-    code = (
-        "import sys, app; "
-        "assert 'torch' not in sys.modules, 'the first page would wait for torch'; "
-        "assert app.demo.__class__.__name__ == 'Blocks' and not app.demo.is_running"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
 def test_the_page_asks_nothing_of_other_hosts():

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.photo import MAX_BYTES
@@ -30,6 +31,7 @@ from herbdemo.ui import (
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
+from herbdemo.ui.small import SmallPage
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
@@ -125,6 +127,7 @@ def launch_options() -> dict[str, Any]:
         "pwa": False,
         "ssr_mode": False,
         "ssl_verify": False,  # of its first call to itself; reading certificates takes 0.2 s
+        "app_kwargs": {"middleware": [Middleware(SmallPage)]},
         "mcp_server": True,  # what `api` offers, for agents
     }
 
