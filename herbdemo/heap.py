@@ -1,8 +1,11 @@
-"""What stays in memory until the end: no time is spent on looking for garbage in it."""
+"""Memory of a process that serves for long: what stays in it, and what does not."""
 
+import ctypes
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+_M_ARENA_MAX = -8  # of malloc.h
 
 
 @contextmanager
@@ -21,3 +24,13 @@ def lasting() -> Iterator[None]:
         gc.freeze()
         if collecting:
             gc.enable()
+
+
+def share_arenas() -> None:
+    """Let all threads of this process allocate from two of glibc's arenas; nothing elsewhere.
+
+    By default there are up to eight a core, and each keeps what some request once needed in it:
+    100 MB after forty photos (MALLOC_ARENA_MAX does the same, before a start).
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library, another system
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
