@@ -81,7 +81,7 @@ def test_maps_are_given_as_cards(served, upload):
     want = [Key("grad-cam", "layer4", HERB), Key("contrast", "layer4", HERB, OTHER)]
     html = quick_maps(opened, "\n".join(map(str, want)))
     assert re.findall(r'data-key="([^"]+)"', html) == [str(key) for key in want]
-    assert html.count("<canvas role=") == 2
+    assert html.count("<herb-map cells=") == 2
     assert html.count("data-zh-aria-label=") == html.count("data-en-aria-label=") == 2
 
 
@@ -179,7 +179,7 @@ def test_a_map_is_put_to_the_test_in_words_and_figures(served, upload):
 
 
 def card(values: np.ndarray, method: str = "grad-cam") -> str:
-    return cards_html([Map(Key(method, "layer4", HERB, OTHER), values)], SIZE)
+    return cards_html([Map(Key(method, "layer4", HERB, OTHER), values)])
 
 
 def test_an_empty_map_says_so_in_words():
@@ -204,7 +204,7 @@ def test_names_from_anywhere_are_escaped():
     herb = '"><img src=x onerror=alert(1)>'
     key = Key("grad-cam", "layer4", herb, "")
     for html in (
-        cards_html([Map(key, np.ones((7, 7), np.float32))], SIZE),
+        cards_html([Map(key, np.ones((7, 7), np.float32))]),
         explain_view.running_html(key, 0.5),
         explain_view.faith_html(key, texts_explain.FAITH_EMPTY),
         desk_html(Image.new("RGB", SIZE), "0", (herb, HERB), np.array([0.6, 0.4]), chosen=herb),

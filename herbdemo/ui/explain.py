@@ -234,7 +234,7 @@ def quick_maps(opened: Opened, want: str) -> str:
     keys = [_key(line) for line in want.splitlines()]
     if len(keys) > view.MOST:
         raise HerbError(*t.TOO_MANY, hint="too-many-maps")
-    return view.cards_html([_map(opened, key) for key in keys], opened.photo.image.size)
+    return view.cards_html([_map(opened, key) for key in keys])
 
 
 def slow_map(opened: Opened, want: str, session: str, job: str | None) -> Iterator[str]:
@@ -273,7 +273,7 @@ def slow_map(opened: Opened, want: str, session: str, job: str | None) -> Iterat
             yield view.stopped_html(key)
             raise error
         else:
-            yield view.cards_html([_map(opened, key)], opened.photo.image.size)
+            yield view.cards_html([_map(opened, key)])
     finally:
         stop.set()
         _end(session, stop)

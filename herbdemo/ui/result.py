@@ -1,16 +1,13 @@
 """An answer -> the HTML of the page's result. Pure functions, no Gradio.
 
-All five heatmaps and the contrasts travel with the answer as small pictures inside the HTML, so a
-click on a name needs no server, nothing is kept between two requests, and two visitors can never
-see each other's maps.
+All five heatmaps and the contrasts travel with the answer as a few numbers each, which the browser
+draws: a click on a name needs no server, and two visitors can never see each other's maps.
 """
 
 import html
 import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import shrunk
@@ -38,15 +35,12 @@ def answer_html(
         closer: with buttons that take the photo to the Explain tab.
         shareable: with a button for a link; see share.py.
     """
-    shown = shrunk(answer.photo.image, PHOTO_SIDE)
-    thumb = data_url(shrunk(shown, 144), "jpeg", quality=75)  # under all the small maps
     return (
         f'<article class="answer" data-verdict="{answer.verdict}" '
         f'data-photo="{html.escape(answer.photo.sha256)}" '
         f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
-        f"{_stage(answer, shown, shareable)}"
-        f'<div class="findings" style="--thumb:url({thumb})">{_verdict(answer)}'
-        f"{cautions_html(answer, shown.size)}{candidates_html(answer, shown, closer=closer)}"
+        f'{_stage(answer, shareable)}<div class="findings">{_verdict(answer)}'
+        f"{cautions_html(answer)}{candidates_html(answer, closer=closer)}"
         f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
     )
 
@@ -69,14 +63,15 @@ def names_html(candidates: Iterable["Candidate"], verdict: str, *, between: str 
 # The photo and its heatmap
 
 
-def _stage(answer: "Answer", shown: Image.Image, shareable: bool) -> str:
+def _stage(answer: "Answer", shareable: bool) -> str:
+    shown = shrunk(answer.photo.image, PHOTO_SIDE)
     photo = data_url(shown, "jpeg", quality=86)
     width, height = shown.size
     return (
         f'<section class="stage"><figure class="plate" style="--ratio:{width / height:.4f}">'
         f'<img class="photo" src="{photo}" width="{width}" height="{height}" '
         f"{texts.PHOTO_ALT.attribute('alt')}>"
-        f'<img class="map" hidden alt="">'
+        f'<herb-map class="map" role="img" hidden></herb-map>'
         f'<input class="cut" type="range" min="0" max="100" value="0" '
         f"{texts.COMPARE.attribute('aria-label')}>"
         '<span class="divider" aria-hidden="true"></span>'
