@@ -11,8 +11,9 @@ from toys import HERBS, encoded, herb_picture, refusal
 from herbdemo.errors import HerbError
 from herbdemo.explain import LAYERS, METHODS, SLOW, Explainer
 from herbdemo.ui import explain, explain_view, texts_explain
-from herbdemo.ui.explain import Kept, Opened, look, put_to_the_test, quick_maps, slow_map
+from herbdemo.ui.explain import Opened, look, put_to_the_test, quick_maps, slow_map
 from herbdemo.ui.explain_view import Key, Map, cards_html, desk_html
+from herbdemo.ui.lately import Lately
 
 HERB, OTHER = HERBS[:2]
 SIZE = (60, 48)
@@ -24,7 +25,7 @@ def served(toy, monkeypatch) -> Explainer:
     explainer = Explainer(toy)
     monkeypatch.setattr(explain, "_explainer", lambda: explainer)
     for name in ("_seen", "_maps", "_tests"):
-        monkeypatch.setattr(explain, name, Kept(8))
+        monkeypatch.setattr(explain, name, Lately(8))
     monkeypatch.setattr(explain, "_running", {})
     monkeypatch.setattr(explain, "_refused", type(explain._refused)())
     return explainer
@@ -118,7 +119,7 @@ def test_no_map_is_worked_out_twice(served, upload, monkeypatch):
 
 
 def test_what_is_kept_is_bounded():
-    kept = Kept(2)
+    kept = Lately(2)
     for n in (1, 2, 1, 3):
         assert kept.get((n,), lambda n=n: n) == n
     assert [kept.has((n,)) for n in (1, 2, 3)] == [True, False, True]

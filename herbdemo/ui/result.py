@@ -6,6 +6,7 @@ draws: a click on a name needs no server, and two visitors can never see each ot
 
 import html
 import secrets
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -35,14 +36,17 @@ def answer_html(
         closer: with buttons that take the photo to the Explain tab.
         shareable: with a button for a link; see share.py.
     """
-    return (
+    started = time.perf_counter()
+    drawn = (
         f'<article class="answer" data-verdict="{answer.verdict}" '
         f'data-photo="{html.escape(answer.photo.sha256)}" '
         f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
         f'{_stage(answer, shareable)}<div class="findings">{_verdict(answer)}'
         f"{cautions_html(answer)}{candidates_html(answer, closer=closer)}"
-        f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
+        f"{_correction(answer) if correctable else ''}"
     )
+    ms = (time.perf_counter() - started) * 1000
+    return f"{drawn}{_colophon(answer, ms)}</div></article>"
 
 
 def error_html(error: HerbError | Text, title: Text = texts.FAILED_TITLE) -> str:
@@ -152,12 +156,13 @@ def _correction(answer: "Answer") -> str:
     )
 
 
-def _colophon(answer: "Answer") -> str:
+def _colophon(answer: "Answer", page: float) -> str:
+    """The model, and what took how long; `page` milliseconds went into what stands above."""
     own = answer.model == sandbox.NAME
     model = texts_learn.BOX_MODEL.html if own else html.escape(answer.model)
     stages = " · ".join(
         f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
-        for stage, ms in answer.stages.items()
+        for stage, ms in {**answer.stages, "page": page}.items()
     )
     return (
         f'<footer class="colophon"><details><summary><span>{texts.MODEL.html} <b>{model}</b></span>'
