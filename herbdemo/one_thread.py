@@ -21,12 +21,10 @@ _before: list[int] = []
 def one_thread() -> Iterator[None]:
     """Let numpy multiply on one thread meanwhile, in the whole process."""
     global _inside, _before
-    pools = _pools()
     with _lock:
         if not _inside:
-            _before = [pool.num_threads for pool in pools]
-            for pool in pools:
-                pool.set_num_threads(1)
+            _before = [pool.num_threads for pool in _pools()]
+            _set([1] * len(_before))
         _inside += 1
     try:
         yield
@@ -34,8 +32,16 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _inside -= 1
             if not _inside:
-                for pool, threads in zip(pools, _before, strict=True):
-                    pool.set_num_threads(threads)
+                _set(_before)
+
+
+def _set(threads: list[int]) -> None:
+    for pool, number in zip(_pools(), threads, strict=True):
+        pool.set_num_threads(number)
+        # From 3.8 on the first thread to set a number is the only one that may. There is no need:
+        # here all take turns.
+        if hasattr(pool, "clear_controlling_thread"):
+            pool.clear_controlling_thread(force=True)
 
 
 @functools.cache

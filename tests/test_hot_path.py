@@ -48,7 +48,7 @@ def done(used, photo, monkeypatch) -> collections.Counter:
         return load(image)
 
     def saved(image: Image.Image, file: object, **options: object) -> None:
-        count[f"save {options["format"].upper()}"] += 1
+        count[f"save {options.get('format', 'file').upper()}"] += 1
         save(image, file, **options)
 
     def backward(*args: object, **options: object) -> None:
