@@ -5,6 +5,7 @@ Counted, not timed: what is counted here is what a slow request would do more of
 
 import collections
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -172,6 +173,17 @@ def test_what_is_kept_is_bounded_and_the_oldest_goes():
     assert [kept.has((key,)) for key in "bcd"] == [True, False, True]
     kept.get(("large",), lambda: "x" * 101)
     assert not kept.has(("large",))
+
+
+def test_what_is_old_is_forgotten(used, photo, monkeypatch):
+    model.recognise(str(photo))
+    model.sweep()
+    assert len(model._answers._found) == 1
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 3601)
+    model.sweep()
+    assert not model._answers._found
+    assert model._answers._weight == 0
 
 
 def test_small_products_run_on_one_thread_and_leave_the_others_as_they_were(used):

@@ -1,6 +1,7 @@
 """What was found lately, kept in memory, so that nobody waits for it twice."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ class Lately:
         self._weigh = weigh
         self._lock = threading.Lock()
         self._found: OrderedDict[tuple, Any] = OrderedDict()
+        self._made: dict[tuple, float] = {}  # when; in the order in which they were made
         self._making: dict[tuple, threading.Lock] = {}
         self._weight = 0
 
@@ -48,9 +50,20 @@ class Lately:
                     self._making.pop(key, None)
         return made
 
+    def sweep(self, seconds: float) -> None:
+        """Forget what was made longer ago."""
+        with self._lock:
+            while self._found and time.monotonic() - self._made[next(iter(self._made))] > seconds:
+                self._drop(next(iter(self._made)))
+
     def _keep(self, key: tuple, made: Any) -> None:
         with self._lock:
             self._found[key] = made
+            self._made[key] = time.monotonic()
             self._weight += self._weigh(made)
             while self._weight > self.most:
-                self._weight -= self._weigh(self._found.popitem(last=False)[1])
+                self._drop(next(iter(self._found)))
+
+    def _drop(self, key: tuple) -> None:
+        del self._made[key]
+        self._weight -= self._weigh(self._found.pop(key))

@@ -85,6 +85,11 @@ def recognise(
     return dataclasses.replace(kept, stages={"kept": ms})
 
 
+def sweep() -> None:
+    """Forget answers that are more than an hour old, with their photos; called every hour."""
+    _answers.sweep(3600)
+
+
 def _answered(
     given: PhotoBytes, used: "Recogniser", patience: float | None = None
 ) -> "Answer | None":
