@@ -52,9 +52,12 @@ class Preprocessing:
         """A float tensor (3, height, width) of an RGB image; `size`, (width, height), if given."""
         size = size or (self.size, self.size)
         small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-        pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
-        normalised = (pixels - np.float32(self.mean)) / np.float32(self.std)
-        return torch.from_numpy(normalised.transpose(2, 0, 1).copy())
+        pixels = np.empty((3, small.height, small.width), np.float32)
+        bands = zip(pixels, small.split(), self.mean, self.std, strict=True)
+        for channel, band, mean, std in bands:  # (v / 255 - mean) / std, without a copy on the way
+            np.multiply(band, np.float32(1 / (255 * std)), out=channel)
+            channel -= np.float32(mean / std)
+        return torch.from_numpy(pixels)
 
 
 @dataclass(frozen=True)

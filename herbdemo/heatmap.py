@@ -9,6 +9,7 @@ The preprocessing squashes the whole photo to a square and crops nothing, so a m
 to the photo's own proportions covers exactly what the network saw: the whole photo.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -80,9 +81,10 @@ def layer(
     if colormap == "contrast":
         values = (values + 1) / 2
     index = resized(np.asarray(values, np.float32) * 255 + 0.5, size, smooth=True)
-    index = np.clip(index, 0, 255).astype(np.uint8)
-    table = _table(colormap, opacity).view(np.uint32)[:, 0]  # one look-up per pixel, not four
-    return Image.fromarray(np.take(table, index).view(np.uint8).reshape(*index.shape, 4))
+    np.clip(index, 0, 255, out=index)
+    colours = Image.fromarray(index.astype(np.uint8))
+    colours.putpalette(colour_table(colormap, opacity).tobytes(), "RGBA")
+    return colours.convert("RGBA")
 
 
 def overlay(
@@ -116,15 +118,6 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
         return image
     size = tuple(max(1, round(side * scale)) for side in image.size)
     return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
-
-
-def grey(
-    values: np.ndarray, size: tuple[int, int], *, bits: int = 8, smooth: bool = False
-) -> Image.Image:
-    """A map in 0..1 itself, enlarged to `size` (width, height): greyscale of 8 or 16 bits."""
-    most, kind = {8: (255, np.uint8), 16: (65535, np.uint16)}[bits]
-    fine = np.clip(resized(values, size, smooth=smooth), 0, 1)
-    return Image.fromarray((fine * most + 0.5).astype(kind))
 
 
 def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:
@@ -198,7 +191,8 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
     return np.where(distance < 1, near, np.where(distance < 2, far, 0))
 
 
-def _table(colormap: str, opacity: float) -> np.ndarray:
+@functools.lru_cache(maxsize=16)
+def colour_table(colormap: str, opacity: float = 1) -> np.ndarray:
     """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak."""
     strength = np.linspace(0, 1, 256)
     if colormap == "contrast":

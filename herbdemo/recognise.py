@@ -20,6 +20,7 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.engine import Engine, TorchEngine, serving
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
+from herbdemo.one_thread import one_thread
 from herbdemo.photo import Photo
 from herbdemo.registry import Registry
 from herbdemo.scores import Head
@@ -61,7 +62,7 @@ class Answer:
 
     @property
     def ms(self) -> float:
-        """Milliseconds from the opened photo to the answer with its five maps."""
+        """Milliseconds from the file to the answer with its five maps."""
         return sum(self.stages.values())
 
     @property
@@ -75,11 +76,13 @@ class Answer:
         Raises:
             HerbError: the model does not know the herb.
         """
-        return heatmap.normalised(heatmap.class_maps(self.features, self._rows(herb)))[0]
+        with one_thread():
+            return heatmap.normalised(heatmap.class_maps(self.features, self._rows(herb)))[0]
 
     def contrast(self, a: str, b: str) -> np.ndarray:
         """Why herb a and not herb b: float32 (h, w) in -1..1, positive where it speaks for a."""
-        return heatmap.contrast(self.features, *self._rows(a, b))
+        with one_thread():
+            return heatmap.contrast(self.features, *self._rows(a, b))
 
     def probability(self, herb: str) -> float:
         """The calibrated probability of any herb of the model, not only of the five.
@@ -89,7 +92,8 @@ class Answer:
         """
         self._rows(herb)
         pooled = self.features.mean(axis=(1, 2))[None]
-        return float(self._head.probabilities(pooled)[0, self._herbs.index(herb)])
+        with one_thread():
+            return float(self._head.probabilities(pooled)[0, self._herbs.index(herb)])
 
     def to_dict(self, file: str = "") -> dict[str, Any]:
         """The answer as `recognise --json` and the web API give it."""
@@ -149,6 +153,10 @@ class Prepared:
 class Recogniser:
     """A model ready to answer. Safe to share between threads.
 
+    Attributes:
+        head: what is made of the feature maps.
+        token: equal for equal answers: this very model, and no other that was ever loaded.
+
     Args:
         engine: what runs the convolutions; torch by default. Models with the same convolutions,
             such as one and its extension, may share it.
@@ -158,7 +166,8 @@ class Recogniser:
         self.checkpoint = checkpoint
         self.herbs = tuple(herb_named(zh) for zh in checkpoint.herbs)
         self.engine = engine or TorchEngine(checkpoint.network)
-        self._head = Head.of(checkpoint)
+        self.head = Head.of(checkpoint)
+        self.token = object()
 
     @property
     def device(self) -> str:
@@ -195,24 +204,25 @@ class Recogniser:
         features = self.engine.features(torch.stack([one.tensor for one in batch]))
         clock.lap("network")
         pooled = features.mean(axis=(2, 3))
-        probabilities = self._head.probabilities(pooled)
-        familiarity = self._head.familiarity(pooled)
-        best = np.argsort(-probabilities, axis=1)[:, :CANDIDATES]
-        clock.lap("scores")
-        for a, rows in zip(features, best, strict=True):  # what five clicks would show
-            heatmap.normalised(heatmap.class_maps(a, self._head.weight[rows]))
-        clock.lap("maps")
+        with one_thread():
+            probabilities = self.head.probabilities(pooled)
+            familiarity = self.head.familiarity(pooled)
+            best = np.argsort(-probabilities, axis=1)[:, :CANDIDATES]
+            clock.lap("scores")
+            for a, rows in zip(features, best, strict=True):  # what five clicks would show
+                heatmap.normalised(heatmap.class_maps(a, self.head.weight[rows]))
+            clock.lap("maps")
         return [
             Answer(
                 photo=one.photo,
                 candidates=tuple(Candidate(self.herbs[k], float(p[k])) for k in rows),
-                verdict=self._head.verdict(float(p.max()), float(familiar)),
+                verdict=self.head.verdict(float(p.max()), float(familiar)),
                 features=a,
                 model=self.checkpoint.id,
                 sha256=self.checkpoint.sha256,
                 device=self.device,
-                stages={"prepare": one.ms, **clock.stages},
-                _head=self._head,
+                stages={"open": one.photo.ms, "prepare": one.ms, **clock.stages},
+                _head=self.head,
                 _herbs=self.checkpoint.herbs,
             )
             for one, a, p, rows, familiar in zip(

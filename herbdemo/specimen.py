@@ -14,6 +14,7 @@ their logits were added. Measured in benchmarks/MANY.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -65,15 +66,14 @@ def look(recogniser: Recogniser, photos: Sequence[Photo]) -> Specimen:
             hint="specimen-photos",
         )
     answers = tuple(recogniser.recognise(photos))
-    checkpoint = recogniser.checkpoint
-    head = Head.of(checkpoint)
+    head = recogniser.head
     pooled = np.stack([answer.features.mean(axis=(1, 2)) for answer in answers])
     logits = head.logits(pooled)
     fused = fuse(logits, head.temperature)
     best = np.argsort(-fused)[:CANDIDATES]
     disagree = len({a.candidates[0].herb for a in answers if a.verdict == CERTAIN}) > 1
     verdict = head.verdict(float(fused[best[0]]), np.inf)
-    if head.familiarity(pooled).mean() < least_familiarity(checkpoint, head, len(photos)):
+    if head.familiarity(pooled).mean() < _limit(recogniser, len(photos)):
         verdict = UNKNOWN
     elif disagree and verdict == CERTAIN:
         verdict = UNSURE
@@ -86,6 +86,17 @@ def look(recogniser: Recogniser, photos: Sequence[Photo]) -> Specimen:
         decisive=int(np.argmin(without)),
         disagree=disagree,
     )
+
+
+_limits: WeakKeyDictionary[Recogniser, dict[int, float]] = WeakKeyDictionary()
+
+
+def _limit(recogniser: Recogniser, photos: int) -> float:
+    """`least_familiarity` of a model, dealt out for once: it takes as long as the network."""
+    known = _limits.setdefault(recogniser, {})
+    if photos not in known:
+        known[photos] = least_familiarity(recogniser.checkpoint, recogniser.head, photos)
+    return known[photos]
 
 
 def fuse(logits: np.ndarray, temperature: float) -> np.ndarray:

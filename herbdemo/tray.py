@@ -93,7 +93,7 @@ def look(recogniser: Recogniser, photo: Photo) -> Tray:
     large = pass_size(image.size, TIMES * checkpoint.preprocessing.size)
     whole = recogniser.features(prepare(image)[None])[0].mean(axis=(1, 2))
     cells = recogniser.features(prepare(image, size=large)[None])[0]
-    regions = regions_of(Head.of(checkpoint), whole, cells)
+    regions = regions_of(recogniser.head, whole, cells)
     return Tray(
         photo=photo,
         regions=tuple(

@@ -43,7 +43,7 @@ def test_recognise(client):
 def test_explain_gives_a_picture_of_the_whole_photo(client):
     path, said = client.predict(gradio_client.handle_file(ROSE), api_name="/explain_herb")
     photo, heatmap = Image.open(ROSE), Image.open(path)
-    assert heatmap.format == "PNG"
+    assert heatmap.format == "JPEG"
     assert heatmap.width / heatmap.height == pytest.approx(photo.width / photo.height, rel=0.01)
     assert said["herb"]["zh"] in said["words"]["zh"]
 
@@ -97,7 +97,7 @@ def test_compare_and_list(client):
     picture, said = client.predict(
         gradio_client.handle_file(ROSE), first["zh"], second["en"], api_name="/compare_herbs"
     )
-    assert Image.open(picture).format == "PNG"
+    assert Image.open(picture).format == "JPEG"
     assert said["b"]["probability"] == pytest.approx(second["probability"], abs=1e-5)
     herbs = client.predict(api_name="/list_herbs")["herbs"]
     assert {first["zh"], second["zh"]} <= {herb["zh"] for herb in herbs}

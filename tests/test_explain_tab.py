@@ -11,8 +11,9 @@ from toys import HERBS, encoded, herb_picture, refusal
 from herbdemo.errors import HerbError
 from herbdemo.explain import LAYERS, METHODS, SLOW, Explainer
 from herbdemo.ui import explain, explain_view, texts_explain
-from herbdemo.ui.explain import Kept, Opened, look, put_to_the_test, quick_maps, slow_map
+from herbdemo.ui.explain import Opened, look, put_to_the_test, quick_maps, slow_map
 from herbdemo.ui.explain_view import Key, Map, cards_html, desk_html
+from herbdemo.ui.lately import Lately
 
 HERB, OTHER = HERBS[:2]
 SIZE = (60, 48)
@@ -24,7 +25,7 @@ def served(toy, monkeypatch) -> Explainer:
     explainer = Explainer(toy)
     monkeypatch.setattr(explain, "_explainer", lambda: explainer)
     for name in ("_seen", "_maps", "_tests"):
-        monkeypatch.setattr(explain, name, Kept(8))
+        monkeypatch.setattr(explain, name, Lately(8))
     monkeypatch.setattr(explain, "_running", {})
     monkeypatch.setattr(explain, "_refused", type(explain._refused)())
     return explainer
@@ -81,7 +82,7 @@ def test_maps_are_given_as_cards(served, upload):
     want = [Key("grad-cam", "layer4", HERB), Key("contrast", "layer4", HERB, OTHER)]
     html = quick_maps(opened, "\n".join(map(str, want)))
     assert re.findall(r'data-key="([^"]+)"', html) == [str(key) for key in want]
-    assert html.count("<canvas role=") == 2
+    assert html.count("<herb-map cells=") == 2
     assert html.count("data-zh-aria-label=") == html.count("data-en-aria-label=") == 2
 
 
@@ -118,7 +119,7 @@ def test_no_map_is_worked_out_twice(served, upload, monkeypatch):
 
 
 def test_what_is_kept_is_bounded():
-    kept = Kept(2)
+    kept = Lately(2)
     for n in (1, 2, 1, 3):
         assert kept.get((n,), lambda n=n: n) == n
     assert [kept.has((n,)) for n in (1, 2, 3)] == [True, False, True]
@@ -179,7 +180,7 @@ def test_a_map_is_put_to_the_test_in_words_and_figures(served, upload):
 
 
 def card(values: np.ndarray, method: str = "grad-cam") -> str:
-    return cards_html([Map(Key(method, "layer4", HERB, OTHER), values)], SIZE)
+    return cards_html([Map(Key(method, "layer4", HERB, OTHER), values)])
 
 
 def test_an_empty_map_says_so_in_words():
@@ -204,7 +205,7 @@ def test_names_from_anywhere_are_escaped():
     herb = '"><img src=x onerror=alert(1)>'
     key = Key("grad-cam", "layer4", herb, "")
     for html in (
-        cards_html([Map(key, np.ones((7, 7), np.float32))], SIZE),
+        cards_html([Map(key, np.ones((7, 7), np.float32))]),
         explain_view.running_html(key, 0.5),
         explain_view.faith_html(key, texts_explain.FAITH_EMPTY),
         desk_html(Image.new("RGB", SIZE), "0", (herb, HERB), np.array([0.6, 0.4]), chosen=herb),

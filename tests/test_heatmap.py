@@ -1,6 +1,5 @@
 """Heatmaps: the closed form against its oracles, and the pictures made of it."""
 
-import io
 import threading
 
 import numpy as np
@@ -324,12 +323,3 @@ def test_the_photo_given_is_not_drawn_on(photo):
 def test_an_opacity_out_of_range_is_refused(photo, opacity):
     with pytest.raises(ValueError, match="between 0 and 1"):
         heatmap.overlay(photo, np.ones((7, 7)), opacity=opacity)
-
-
-@pytest.mark.parametrize(("bits", "most"), [(8, 255), (16, 65535)])
-def test_the_raw_map_survives_a_png(bits, most):
-    values = np.linspace(0, 1, 49, dtype=np.float32).reshape(7, 7)
-    file = io.BytesIO()
-    heatmap.grey(values, (7, 7), bits=bits).save(file, format="PNG")
-    read = np.asarray(Image.open(file), dtype=np.float64) / most
-    np.testing.assert_allclose(read, values, atol=0.51 / most)

@@ -56,7 +56,7 @@ def words(answer) -> dict:
 
 def picture(answer) -> Image.Image:
     (found,) = [part for part in answer.content if part.type == "image"]
-    assert found.mimeType == "image/png"
+    assert found.mimeType == "image/jpeg"
     assert len(found.data) < 1 << 20  # more is refused by some clients
     return Image.open(io.BytesIO(base64.b64decode(found.data)))
 

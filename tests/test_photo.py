@@ -24,7 +24,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from herbdemo import photo, photo_errors, photo_header
 from herbdemo.errors import HerbError
-from herbdemo.photo import Photo, open_photo
+from herbdemo.photo import Photo, open_photo, read_photo
 
 ROOT = Path(__file__).resolve().parent.parent
 ORIENTATION = 274
@@ -596,7 +596,6 @@ def test_a_spoilt_profile_does_not_cost_the_photo(spoilt: bytes) -> None:
         ((20_000, 1), 1600, (1600, 1)),
         ((1600, 1200), 1600, (1600, 1200)),
         ((1601, 1), 1600, (1600, 1)),
-        ((2000, 1500), 1600, (1600, 1200)),
         ((300, 200), 100, (100, 67)),
     ],
 )
@@ -613,11 +612,21 @@ def test_forty_megapixels_are_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("longest", "decoded"), [(1600, (2000, 1500)), (800, (1000, 750)), (500, (500, 375))]
+    ("side", "longest", "decoded", "left"),
+    [
+        (4000, 1600, 1000, 1000),
+        (3264, 1600, 816, 816),
+        (2000, 1600, 1000, 1000),
+        (1600, 1600, 1600, 1600),
+        (4000, 1024, 1000, 1000),
+        (3000, 1024, 1500, 1024),  # 750 would be left
+        (4000, 800, 1000, 800),
+        (4000, 500, 500, 500),
+    ],
 )
 @pytest.mark.parametrize("code", [1, 6])
-def test_12_megapixels_are_decoded_at_reduced_size(
-    longest: int, decoded: tuple, code: int, monkeypatch: pytest.MonkeyPatch
+def test_a_large_jpeg_is_decoded_at_reduced_size_and_resized_only_where_too_little_is_left(
+    side: int, longest: int, decoded: int, left: int, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
     load = JpegImageFile.load_end
@@ -627,14 +636,32 @@ def test_12_megapixels_are_decoded_at_reduced_size(
         load(image)
 
     monkeypatch.setattr(JpegImageFile, "load_end", spy)
-    whole = corners(4000, 3000)
+    whole, size = corners(side, side * 3 // 4), (side, side * 3 // 4)
     if code == 6:
-        whole = stored(6, corners(3000, 4000))
+        whole, size = stored(6, corners(*size[::-1])), size[::-1]
     opened = open_photo(encode(whole, "JPEG", exif=exif(code)), longest=longest)
-    assert seen == [(decoded, decoded)]
-    assert opened.size == ((4000, 3000) if code == 1 else (3000, 4000))
-    assert max(opened.image.size) == longest
+    assert seen == [((decoded, decoded * 3 // 4),) * 2]
+    assert opened.size == size
+    assert max(opened.image.size) == left
     assert_colours(opened.image, *COLOURS)
+
+
+def test_what_is_no_jpeg_is_reduced_to_what_was_asked_for() -> None:
+    opened = open_photo(encode(Image.new("RGB", (2000, 1500), GREEN), "PNG"))
+    assert opened.image.size == (1600, 1200)
+
+
+def test_bytes_that_were_read_before_open_as_they_would_have(tmp_path) -> None:
+    path = tmp_path / "photo.png"
+    data = encode(corners(), "PNG")
+    path.write_bytes(data)
+    known = read_photo(path)
+    assert (known.data, known.sha256) == (data, sha256(data).hexdigest())
+    path.unlink()
+    opened = open_photo(known)
+    assert opened.sha256 == known.sha256
+    assert opened.ms > 0
+    assert_upright(opened)
 
 
 # More than one picture in a file

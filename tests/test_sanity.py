@@ -20,10 +20,10 @@ def test_a_randomised_head_gives_other_maps(recogniser):
     herbs = recogniser.checkpoint.herbs
     best = np.array([herbs.index(answer.candidates[0].herb.zh) for answer in answers])
     assert len(A) >= 3
-    correlation = randomised(A, recogniser._head, best)
+    correlation = randomised(A, recogniser.head, best)
     assert correlation.mean() < 0.6
-    before = normalised(class_maps(A[0], recogniser._head.weight[best[:1]]))
-    again = normalised(class_maps(A[0], recogniser._head.weight[best[:1]]))
+    before = normalised(class_maps(A[0], recogniser.head.weight[best[:1]]))
+    again = normalised(class_maps(A[0], recogniser.head.weight[best[:1]]))
     np.testing.assert_array_equal(before, again)  # it is the head that makes the difference
 
 
@@ -38,7 +38,7 @@ def test_the_map_of_a_herb_points_to_its_own_half(recogniser, data):
         prepare(side_by_side(*(open_photo(samples[n].path).image for n in pair))) for pair in chosen
     ]
     A = features(recogniser.engine, photos)
-    hits = pointing(A, recogniser._head, labels[np.array(chosen)])
+    hits = pointing(A, recogniser.head, labels[np.array(chosen)])
     assert hits["grad-cam"].mean() >= 0.9
     assert (hits["mass"] > 0.5).mean() >= 0.9
 

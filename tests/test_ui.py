@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 import importlib
-import io
 import re
 import threading
 from pathlib import Path
@@ -96,7 +95,7 @@ def test_no_model_is_sure_beyond_doubt():
 def test_each_name_brings_its_map_and_its_contrast_with_the_first():
     page = result.answer_html(answer())
     assert page.count('data-map="evidence"') == page.count('data-map="contrast"') == 5
-    alts = re.findall(r'data-zh-alt="([^"]*)"', page)
+    alts = re.findall(r'data-zh-aria-label="([^"]*)"', page)
     assert "金银花的热图" in alts
     assert "对比图：党参，而不是金银花" in alts
 
@@ -190,13 +189,21 @@ def test_a_model_of_one_herb_has_a_result_too(verdict):
     assert page.count('class="row"') == 1
 
 
-def test_the_raw_maps_are_grey_pictures_in_the_proportions_of_the_photo():
+def test_maps_travel_as_their_own_numbers():
     page = result.answer_html(answer())
-    raw = re.findall(r'data-raw(?:-contrast)?="data:image/png;base64,([^"]*)"', page)
-    assert len(raw) == 10
-    for text in raw:
-        image = Image.open(io.BytesIO(base64.b64decode(text)))
-        assert (image.mode, image.size) == ("L", (224, 168))
+    found = re.findall(r'<herb-map cells="([^"]+)" table="(\w+)"', page)
+    assert [table for _, table in found] == ["ember", "contrast"] * 5
+    for text, table in found:
+        words = np.frombuffer(base64.b64decode(text), "<u2").reshape(7, 7) / 65535
+        wanted = answer().heatmap("党参") if table == "ember" else answer().contrast("党参", "白芍")
+        np.testing.assert_allclose(words if table == "ember" else words * 2 - 1, wanted, atol=2e-5)
+
+
+def test_the_result_is_little_more_than_its_photo():
+    page = result.answer_html(answer(), closer=True, shareable=True, correctable=True)
+    photo = re.search(r'src="(data:image/jpeg[^"]*)"', page)[1]
+    assert page.count("data:image") == 1
+    assert len(page) - len(photo) < 30_000
 
 
 def test_two_results_are_never_the_same_string():
@@ -254,7 +261,7 @@ def test_a_live_answer_has_names_and_a_map(monkeypatch):
     monkeypatch.setattr(model, "recognise", lambda frame, patience: answer())
     seen = live.look("data:image/jpeg;base64,AAAA")
     assert seen["html"].count('class="row"') == 5
-    assert seen["map"].startswith("data:image/webp")
+    assert seen["map"] == pictures.cells(np.eye(7))
     monkeypatch.setattr(model, "recognise", lambda frame, patience: answer(verdict="unknown"))
     assert live.look("data:image/jpeg;base64,AAAA")["map"] == ""
 

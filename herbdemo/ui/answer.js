@@ -1,7 +1,7 @@
 // The browser's side of result_view.py. Gradio gives: element, watch, trigger.
 const find = (selector) => element.querySelector(selector);
 const root = find(".result"), { into } = root.dataset;
-const language = () => document.documentElement.dataset.lang;
+const LABELS = ["aria-label", "data-zh-aria-label", "data-en-aria-label"];
 
 // While it works, and when it fails
 
@@ -41,6 +41,17 @@ function begin() {
   selected = verdict === "unknown" ? -1 : 0; // nothing is put forward when nothing is known
   draw();
   fade();
+  thumb(root.querySelector(".plate .photo"));
+}
+
+// The photo in small, under all the small maps
+async function thumb(photo) {
+  await photo.decode();
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  [canvas.width, canvas.height] = sides(photo, 176);
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(photo, 0, 0, canvas.width, canvas.height);
+  root.querySelector(".findings")?.style.setProperty("--thumb", `url(${canvas.toDataURL("image/jpeg", 0.8)})`);
 }
 
 const rows = () => [...root.querySelectorAll(".row[data-index]")];
@@ -51,13 +62,11 @@ function draw() {
   for (const button of root.querySelectorAll(".modes [data-mode]")) {
     button.setAttribute("aria-pressed", button.dataset.mode === mode);
   }
-  const map = root.querySelector(".plate .map"), source = row?.querySelector(`img[data-map="${mode}"]`);
+  const map = root.querySelector(".plate .map"), source = row?.querySelector(`[data-map="${mode}"]`);
   const empty = !source || (mode === "evidence" && "empty" in row.dataset);
   map.hidden = empty;
-  if (source) {
-    map.src = source.src;
-    map.alt = source.alt;
-    for (const name of ["zhAlt", "enAlt"]) map.dataset[name] = source.dataset[name];
+  for (const name of source ? ["cells", "table", ...LABELS] : []) {
+    map.setAttribute(name, source.getAttribute(name));
   }
   root.querySelector(".answer").dataset.mode = mode;
   root.querySelector(".stage").toggleAttribute("data-plain", empty);
@@ -106,32 +115,35 @@ root.addEventListener("submit", (event) => {
 
 // Saving
 
-function download(href, kind) {
-  const link = document.createElement("a");
-  link.href = href;
-  link.download = `${rows()[selected]?.dataset.herb ?? "herb"}-${kind}.png`;
-  link.click();
+function download(canvas, kind) {
+  const herb = rows()[selected]?.dataset.herb ?? "herb";
+  canvas.toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${herb}-${kind}.png`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }, "image/png");
 }
 
+const sides = ({ naturalWidth, naturalHeight }, most = Infinity) => {
+  const scale = Math.min(1, most / Math.max(naturalWidth, naturalHeight));
+  return [naturalWidth, naturalHeight].map((side) => Math.max(1, Math.round(side * scale)));
+};
+
 function saveRaw() {
-  const data = rows()[selected]?.dataset;
-  if (data) download(mode === "contrast" ? data.rawContrast : data.raw, `${mode}-raw`);
+  const map = rows()[selected]?.querySelector(`[data-map="${mode}"]`);
+  if (map) download(map.raw(...sides(root.querySelector(".plate .photo"), 224)), `${mode}-raw`);
 }
 
 function saveOverlay() {
   const photo = root.querySelector(".plate .photo"), map = root.querySelector(".plate .map");
   const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-  canvas.width = photo.naturalWidth;
-  canvas.height = photo.naturalHeight;
+  [canvas.width, canvas.height] = sides(photo);
   pen.drawImage(photo, 0, 0);
   if (!map.hidden) {
     pen.globalAlpha = root.querySelector(".opacity input").value / 100;
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(map, 0, 0, canvas.width, canvas.height);
+    pen.drawImage(map.picture(canvas.width, canvas.height), 0, 0);
   }
-  canvas.toBlob((blob) => {
-    const url = URL.createObjectURL(blob);
-    download(url, mode);
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  }, "image/png");
+  download(canvas, mode);
 }

@@ -48,7 +48,7 @@ def build() -> None:
         query = Word("", label="query")
         a, b = Word(label="a"), Word(label="b")
         found = gr.JSON(label="result")
-        picture = gr.Image(label="picture", format="png")
+        picture = gr.Image(label="picture", format="jpeg")
         call = gr.Button()
     for function, given, gives in (
         (recognise_herb, [photo], [found]),
@@ -97,7 +97,7 @@ def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any
         herb: Any name of a herb of the model, see list_herbs; empty for the most probable one.
 
     Returns:
-        The picture as PNG
+        The picture as JPEG
         JSON: herb, probability, positive_evidence, share, words, verdict, cautions, note, model.
     """
     answer = _answer(photo)
@@ -128,7 +128,7 @@ def compare_herbs(photo: str, a: str, b: str) -> tuple[Image.Image, dict[str, An
         b: Any name of another herb of the model.
 
     Returns:
-        The picture as PNG
+        The picture as JPEG
         JSON: a, b (names, probability), look_alikes, words, verdict, cautions, note, model, sha256.
     """
     answer = _answer(photo)

@@ -32,6 +32,7 @@ from herbdemo.ui import (
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.model import wake
 from herbdemo.ui.photo_input import HERE
+from herbdemo.ui.pictures import tables
 from herbdemo.ui.small import SmallPage
 from herbdemo.ui.theme import theme
 
@@ -146,10 +147,12 @@ def _css() -> str:
 def _head() -> str:
     script = (HERE / "page.js").read_text(encoding="utf-8")
     words = json.dumps(texts.dictionary(), ensure_ascii=False).replace("</", "<\\/")
+    maps = (HERE / "maps.js").read_text(encoding="utf-8")
     return (
         f'<link rel="icon" href="{FAVICON}">'
         f'<meta name="color-scheme" content="light dark">'
         f"<script>{script.replace('DICTIONARY', words)}</script>"
+        f"<script>{maps.replace('TABLES', json.dumps(tables()))}</script>"
     )
 
 

@@ -7,29 +7,24 @@ import html
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from herbdemo.heatmap import grey
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
-from herbdemo.ui.pictures import data_url, map_size, map_url
+from herbdemo.ui.pictures import map_html
 from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.recognise import Answer, Candidate
 
 
-def candidates_html(answer: "Answer", photo: Image.Image, *, closer: bool) -> str:
+def candidates_html(answer: "Answer", *, closer: bool) -> str:
     """The five herbs with a small map each; `answer.js` shows the pressed one's on the photo.
 
     Args:
-        photo: as it is shown.
         closer: with a button that takes the photo and the herb to the Explain tab.
     """
-    size = map_size(photo.size)
     rows = "".join(
-        _candidate(answer, index, size, closer=closer) for index in range(len(answer.candidates))
+        _candidate(answer, index, closer=closer) for index in range(len(answer.candidates))
     )
     return f'<ol class="candidates" {texts.CANDIDATES.attribute("aria-label")}>{rows}</ol>'
 
@@ -88,25 +83,25 @@ def about_button(herb: Herb, label: Text = t.ABOUT, *, kind: str = "quiet") -> s
     )
 
 
-def _candidate(answer: "Answer", index: int, size: tuple[int, int], *, closer: bool) -> str:
+def _candidate(answer: "Answer", index: int, *, closer: bool) -> str:
     item = answer.candidates[index]
     first = answer.candidates[0].herb
     other = answer.candidates[min(max(index, 1), len(answer.candidates) - 1)].herb
     name, a, b = herb_text(item.herb), herb_text(first), herb_text(other)
     values = answer.heatmap(item.herb.zh)
     empty = not values.any()
-    duel = answer.contrast(first.zh, other.zh)
+    evidence = map_html(values, texts.MAP_ALT.format(name), more='data-map="evidence"')
+    duel = map_html(
+        answer.contrast(first.zh, other.zh),
+        texts.CONTRAST_ALT.format(a, b),
+        table="contrast",
+        more='data-map="contrast"',
+    )
     caption = (texts.EMPTY_CAPTION if empty else texts.EVIDENCE_CAPTION).format(name)
     return (
         f'<li class="candidate"><button type="button" class="row" data-index="{index}" '
         f'data-herb="{html.escape(item.herb.zh)}"{" data-empty" if empty else ""} '
-        f'data-raw="{data_url(grey(values, size), "png", compress_level=2)}" '
-        f'data-raw-contrast="{data_url(grey((duel + 1) / 2, size), "png", compress_level=2)}" '
-        f'aria-pressed="false"><span class="thumb" aria-hidden="true">'
-        f'<img data-map="evidence" src="{map_url(values, size)}" '
-        f"{texts.MAP_ALT.format(name).attribute('alt')}>"
-        f'<img data-map="contrast" src="{map_url(duel, size, "contrast")}" '
-        f"{texts.CONTRAST_ALT.format(a, b).attribute('alt')}></span>"
+        f'aria-pressed="false"><span class="thumb" aria-hidden="true">{evidence}{duel}</span>'
         f"{names_of(item.herb)}{_odds(item)}</button>"
         f'<div class="facts">{_facts(item.herb)}{_leads(answer, item.herb, closer=closer)}</div>'
         f'<p data-caption="evidence" hidden>{caption.html}</p>'

@@ -113,7 +113,7 @@ function compose(pen, card, ink) {
     pen.beginPath(); pen.roundRect(x, y, w, h, 22); pen.clip();
     pen.imageSmoothingQuality = "high";
     pen.drawImage(card.photo, x, y, w, h);
-    if (card.map) { pen.globalAlpha = card.opacity; pen.drawImage(card.map, x, y, w, h); }
+    if (card.map) { pen.globalAlpha = card.opacity; pen.drawImage(card.map.picture(Math.round(w), Math.round(h)), x, y, w, h); }
     pen.restore();
   }
   y += h + 10;

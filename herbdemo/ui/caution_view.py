@@ -8,20 +8,16 @@ from herbdemo.herbs import Herb
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
 from herbdemo.ui.candidates import about_button, herb_text, herbs_text, percent
-from herbdemo.ui.pictures import map_size, map_url
+from herbdemo.ui.pictures import map_html
 from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.recognise import Answer
 
 
-def cautions_html(answer: "Answer", photo: tuple[int, int]) -> str:
-    """The cautions on an answer, the gravest first; "" where there are none.
-
-    Args:
-        photo: width and height of the photo as it is shown.
-    """
-    items = [_item(answer, said, about, photo) for said, about in _sentences(answer)]
+def cautions_html(answer: "Answer") -> str:
+    """The cautions on an answer, the gravest first; "" where there are none."""
+    items = [_item(answer, said, about) for said, about in _sentences(answer)]
     if not items:
         return ""
     return f'<ul class="cautions" {t.CAUTIONS.attribute("aria-label")}>{"".join(items)}</ul>'
@@ -64,14 +60,11 @@ def _class(herb: Herb) -> Text:
     return texts.POISON[herb.toxic]
 
 
-def _duel(answer: "Answer", herb: Herb, other: Herb, photo: tuple[int, int]) -> str:
+def _duel(answer: "Answer", herb: Herb, other: Herb) -> str:
     """The contrast map in small; where one of the two is the first, pressing it shows it large."""
     values = answer.contrast(herb.zh, other.zh)
     alt = texts.CONTRAST_ALT.format(herb_text(herb), herb_text(other))
-    picture = (
-        f'<span class="thumb"><img src="{map_url(values, map_size(photo), "contrast")}" '
-        f"{alt.attribute('alt')}></span>"
-    )
+    picture = f'<span class="thumb">{map_html(values, alt, table="contrast")}</span>'
     ids = [item.herb.zh for item in answer.candidates]
     if herb.zh != ids[0]:
         return picture
@@ -85,12 +78,12 @@ def _duel(answer: "Answer", herb: Herb, other: Herb, photo: tuple[int, int]) -> 
 _KINDS = {POISON: "grave", TWIN_POISON: "grave", TWINS: "twins", STRANGER: "stranger"}
 
 
-def _item(answer: "Answer", said: Text, about: Sequence[Caution], photo: tuple[int, int]) -> str:
+def _item(answer: "Answer", said: Text, about: Sequence[Caution]) -> str:
     first, duel = about[0], ""
     herbs = [caution.other or caution.herb for caution in about]
     if first.kind == TWINS:
         herbs = [one for one in (first.herb, first.other) if one != answer.candidates[0].herb]
-        duel = _duel(answer, first.herb, first.other, photo)
+        duel = _duel(answer, first.herb, first.other)
     leads = "".join(about_button(herb, herb_text(herb), kind="lead") for herb in herbs)
     return (
         f'<li class="caution {_KINDS[first.kind]}">{_SIGN}<div><p>{said.html}</p> '

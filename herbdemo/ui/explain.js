@@ -125,22 +125,12 @@ function ghost(key) {
   return item;
 }
 
-async function keep(card) {
-  const mine = job?.key === card.dataset.key; // asked now: the job may end while the map is decoded
-  cards.set(card.dataset.key, card);
-  const image = new Image();
-  image.src = card.dataset.grey;
-  await image.decode();
-  const { width, height } = image;
-  const pen = new OffscreenCanvas(width, height).getContext("2d");
-  pen.drawImage(image, 0, 0);
-  const pixels = pen.getImageData(0, 0, width, height).data;
-  card.values = { width, height, grey: Uint8Array.from({ length: width * height }, (_, n) => pixels[4 * n]) };
-  card.removeAttribute("data-grey");
-  card.querySelector(".lines path").setAttribute("d", card.dataset.lines);
-  if (job?.key === card.dataset.key) job = null;
-  if (mine) selected = card.dataset.key;
-  if (desk()) gallery();
+function keep(card) {
+  const { key, lines } = card.dataset;
+  cards.set(key, card);
+  card.querySelector(".lines path").setAttribute("d", lines);
+  if (job?.key === key) { job = null; selected = key; }
+  gallery();
 }
 
 // Slow methods, one at a time
@@ -173,50 +163,36 @@ function running(key, part) {
 function stop() { ask("lens-stop", "stop", { job: job.id }); }
 function stopped() { job = null; gallery(); }
 
-// Drawing: grey values become colours here, so that everything below is immediate
-
-const table = Object.fromEntries(
-  ["ember", "dusk", "grey", "contrast"].map((name) => [
-    name,
-    new Uint32Array(Uint8Array.from(atob(root.dataset[name]), (c) => c.charCodeAt(0)).buffer),
-  ]),
-);
+// Drawing: the browser gives the maps their colours, so that everything below is immediate
 
 function strongest(card) { // of all maps on the same scale
   const same = keys().map((key) => cards.get(key)).filter((other) => other?.dataset.group === card.dataset.group);
   return Math.max(...same.map((other) => Number(other.dataset.peak)), 1e-12);
 }
 
-function paint(canvas, card) {
-  const { width, height, grey } = card.values, signed = "signed" in card.dataset;
-  const { peak, low } = card.dataset;
-  const colours = table[signed ? "contrast" : look.colours];
-  const share = look.shared && !signed ? Number(peak) / strongest(card) : 1;
-  const floor = look.shared && !signed ? Number(low) : 0; // each map by itself starts at zero
-  const index = Uint8Array.from({ length: 256 }, (_, v) => Math.round((floor * 255 + v * (1 - floor)) * share));
-  const picture = new ImageData(width, height);
-  const pixels = new Uint32Array(picture.data.buffer);
-  if (!("empty" in card.dataset)) for (let n = 0; n < pixels.length; n++) pixels[n] = colours[index[grey[n]]];
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext("2d").putImageData(picture, 0, 0);
+function paint(map, card) {
+  const { peak, low } = card.dataset, signed = "signed" in card.dataset;
+  const shared = look.shared && !signed;
+  map.setAttribute("table", signed ? "contrast" : look.colours);
+  map.setAttribute("share", shared ? Number(peak) / strongest(card) : 1);
+  map.setAttribute("floor", shared ? low : 0); // each map by itself starts at zero
 }
 
 function draw() {
   if (!desk()) return;
   for (const card of all(".map-card")) {
-    if (card.values) paint(card.querySelector("canvas"), card);
+    const map = card.querySelector("herb-map");
+    if (map) paint(map, card);
     card.querySelector("button[aria-pressed]")?.setAttribute("aria-pressed", card.dataset.key === selected);
   }
   const card = cards.get(selected);
-  const ready = card?.values;
-  desk().toggleAttribute("data-plain", !ready || "empty" in card.dataset);
-  desk().toggleAttribute("data-signed", Boolean(ready && "signed" in card.dataset));
-  if (ready) {
-    const canvas = find(".plate canvas"), small = card.querySelector("canvas");
-    paint(canvas, card);
-    for (const name of ["aria-label", "data-zh-aria-label", "data-en-aria-label"]) {
-      canvas.setAttribute(name, small.getAttribute(name));
+  desk().toggleAttribute("data-plain", !card || "empty" in card.dataset);
+  desk().toggleAttribute("data-signed", Boolean(card && "signed" in card.dataset));
+  if (card) {
+    const map = find(".plate herb-map"), small = card.querySelector("herb-map");
+    paint(map, card);
+    for (const name of ["cells", "aria-label", "data-zh-aria-label", "data-en-aria-label"]) {
+      map.setAttribute(name, small.getAttribute(name));
     }
     find(".plate .lines path").setAttribute("d", card.dataset.lines);
     find(".stage > .words").innerHTML = card.querySelector(".words").innerHTML;

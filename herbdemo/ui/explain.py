@@ -5,7 +5,7 @@ import queue
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from herbdemo.ui import model, texts
 from herbdemo.ui import texts_explain as t
 from herbdemo.ui.explain_view import Key, Map
 from herbdemo.ui.gate import Visitor
+from herbdemo.ui.lately import Lately
 from herbdemo.ui.photo_input import PhotoInput, example_photos, script
 from herbdemo.ui.pieces import Change, Piece, wire
 from herbdemo.ui.result import error_html
@@ -158,34 +159,7 @@ class Opened:
         )
 
 
-class Kept:
-    """The last few results of something that is costly, safe to share between threads."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._lock = threading.Lock()
-        self._found: OrderedDict[tuple, Any] = OrderedDict()
-
-    def has(self, key: tuple) -> bool:
-        """Whether it is kept."""
-        with self._lock:
-            return key in self._found
-
-    def get(self, key: tuple, make: Callable[[], Any]) -> Any:
-        """What is kept under `key`, else what `make` gives."""
-        with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key]
-        made = make()
-        with self._lock:
-            self._found[key] = made
-            while len(self._found) > self.most:
-                self._found.popitem(last=False)
-        return made
-
-
-_seen, _maps, _tests = Kept(SEEN), Kept(MAPS), Kept(MAPS)
+_seen, _maps, _tests = Lately(SEEN), Lately(MAPS), Lately(MAPS)
 
 
 def _explainer() -> "Explainer":
@@ -234,7 +208,7 @@ def quick_maps(opened: Opened, want: str) -> str:
     keys = [_key(line) for line in want.splitlines()]
     if len(keys) > view.MOST:
         raise HerbError(*t.TOO_MANY, hint="too-many-maps")
-    return view.cards_html([_map(opened, key) for key in keys], opened.photo.image.size)
+    return view.cards_html([_map(opened, key) for key in keys])
 
 
 def slow_map(opened: Opened, want: str, session: str, job: str | None) -> Iterator[str]:
@@ -273,7 +247,7 @@ def slow_map(opened: Opened, want: str, session: str, job: str | None) -> Iterat
             yield view.stopped_html(key)
             raise error
         else:
-            yield view.cards_html([_map(opened, key)], opened.photo.image.size)
+            yield view.cards_html([_map(opened, key)])
     finally:
         stop.set()
         _end(session, stop)

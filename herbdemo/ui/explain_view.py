@@ -1,10 +1,9 @@
 """The Explain tab as HTML. Pure functions, no Gradio.
 
-A map travels as a small grey picture; `explain.js` gives it colours, so that colours, opacity and
-scale change at once and without the server.
+A map travels as its numbers; the browser gives it colours, so that colours, opacity and scale
+change at once and without the server.
 """
 
-import base64
 import html
 import secrets
 from collections.abc import Iterable, Sequence
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from herbdemo.heatmap import contours, grey, layer, shrunk
+from herbdemo.heatmap import contours, shrunk
 from herbdemo.herbs import Herb, by_pinyin, herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_explain as t
 from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.curves import Curve, chart
-from herbdemo.ui.pictures import data_url, map_size
+from herbdemo.ui.pictures import data_url, map_html
 from herbdemo.ui.result import PHOTO_SIDE
 from herbdemo.ui.result_view import templates_html
 from herbdemo.ui.text import Text
@@ -65,14 +64,7 @@ def lens_html() -> str:
         '<span class="meter unknown"><i></i></span>',
         "most": f"<p>{t.MOST_MAPS.format(MOST).html}</p>",
     }
-    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    tables = {name: layer(ramp, (256, 1), colormap=name) for name in COLOURS}
-    tables["contrast"] = layer(2 * ramp - 1, (256, 1), colormap="contrast")
-    data = "".join(
-        f' data-{name}="{base64.b64encode(table.tobytes()).decode()}"'
-        for name, table in tables.items()
-    )
-    return f'<div class="lens result" data-most="{MOST}"{data}></div>{templates_html(views)}'
+    return f'<div class="lens result" data-most="{MOST}"></div>{templates_html(views)}'
 
 
 def desk_html(
@@ -103,7 +95,7 @@ def desk_html(
         f'style="--ratio:{width / height:.4f};--thumb:url({thumb})"><section class="stage">'
         f'<figure class="plate"><img class="photo" src="{data_url(shown, "jpeg", quality=86)}" '
         f'width="{width}" height="{height}" {texts.PHOTO_ALT.attribute("alt")}>'
-        '<canvas class="map" role="img" aria-label=""></canvas>'
+        '<herb-map class="map" role="img" aria-label=""></herb-map>'
         '<svg class="lines" viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">'
         "<path/></svg></figure>"
         '<div class="words" role="status"></div>'
@@ -124,10 +116,9 @@ def desk_html(
     )
 
 
-def cards_html(maps: Iterable[Map], photo: tuple[int, int]) -> str:
-    """Maps as items for the gallery; `photo` is the photo's size."""
-    size = map_size(photo)
-    return f'<ul data-part="cards">{"".join(_card(one, size) for one in maps)}</ul>'
+def cards_html(maps: Iterable[Map]) -> str:
+    """Maps as items for the gallery."""
+    return f'<ul data-part="cards">{"".join(map(_card, maps))}</ul>'
 
 
 def running_html(key: Key, share: float | None) -> str:
@@ -224,12 +215,11 @@ def _slow_html() -> str:
 # Maps
 
 
-def _card(one: Map, size: tuple[int, int]) -> str:
+def _card(one: Map) -> str:
     key, values = one.key, one.values
     herb, other = (herb_text(herb_named(name or key.herb)) for name in (key.herb, key.against))
     signed, empty = key.method == "contrast", not values.any()
     levels = (-0.5, 0.5) if signed else LEVELS
-    picture = grey((values + 1) / 2 if signed else values, size, smooth=True)
     caption, about = _words(key, herb, other)
     where = t.EMPTY_MORE.format(herb) if empty else _strongest(values)
     layer_name, method = t.LAYERS[key.layer], t.METHODS[key.method]
@@ -239,9 +229,9 @@ def _card(one: Map, size: tuple[int, int]) -> str:
         f'<li class="map-card" data-key="{html.escape(str(key))}" data-group="{key.method}|'
         f'{key.layer}" data-peak="{one.peak:.6g}" data-low="{one.low:.6g}"'
         f"{' data-signed' if signed else ''}{' data-empty' if empty else ''} "
-        f'data-grey="{data_url(picture, "png")}" data-lines="{_path(values, levels)}">'
+        f'data-lines="{_path(values, levels)}">'
         '<button type="button" aria-pressed="false"><span class="mini">'
-        f'<canvas role="img" {alt.attribute("aria-label")}></canvas>'
+        f"{map_html(values, alt, table='contrast' if signed else COLOURS[0])}"
         '<svg class="lines" viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">'
         f'<path/></svg></span><span class="name"><b>{method.html}</b>'
         f"<small>{layer_name.html} · {herb.html}</small>{note}</span></button>"

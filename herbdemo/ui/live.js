@@ -1,6 +1,6 @@
 // The browser's side of live.py. Gradio gives: element, server.
 const find = (selector) => element.querySelector(selector);
-const video = find("video"), map = find("img.map"), plate = find(".plate"), names = find(".names-live");
+const video = find("video"), map = find(".map"), plate = find(".plate"), names = find(".names-live");
 const LONGEST = 640, PAUSE = 250; // pixels of a frame; milliseconds from one answer to the next frame
 const canvas = document.createElement("canvas");
 let running = 0; // number of the current run; 0 while stopped
@@ -31,7 +31,7 @@ async function start() {
       if (running !== run) return;
       names.innerHTML = seen.html;
       map.hidden = !seen.map;
-      if (seen.map) map.src = seen.map;
+      if (seen.map) map.setAttribute("cells", seen.map);
     } catch {
       if (running !== run) return;
       say("no-answer");

@@ -14,14 +14,13 @@ from herbdemo.errors import HerbError
 from herbdemo.ui import model, texts
 from herbdemo.ui.art import ICONS
 from herbdemo.ui.photo_input import HERE
-from herbdemo.ui.pictures import map_url
+from herbdemo.ui.pictures import cells
 from herbdemo.ui.result import names_html
 
 log = logging.getLogger(__name__)
 
 LONGEST_FRAME = 2_000_000  # characters; a frame of 640 pixels has some 100,000
 PATIENCE = 4  # seconds that a frame waits for its turn; later it would show the past
-MAP = (192, 192)  # stretched over the picture by the browser
 
 
 def build() -> None:
@@ -38,7 +37,7 @@ def build() -> None:
 def look(frame: str) -> dict[str, str]:
     """The names and the heatmap of the best one for a frame, a JPEG as a data: URL.
 
-    Gives `html` and `map` (a data: URL, or empty without evidence), or only `html` with a sentence.
+    Gives `html` and `map` (its cells, or empty without evidence), or only `html` with a sentence.
     """
     try:
         answer = model.recognise(_decoded(frame), patience=PATIENCE)
@@ -48,7 +47,7 @@ def look(frame: str) -> dict[str, str]:
         shown = values.any() and answer.verdict != "unknown"
         return {
             "html": names_html(answer.candidates, answer.verdict),
-            "map": map_url(values, MAP) if shown else "",
+            "map": cells(values) if shown else "",
         }
     except HerbError as error:
         return {"html": f"<p>{texts.Text(error.zh, error.en).html}</p>"}
@@ -72,7 +71,7 @@ def _template() -> str:
 <section class="live">
   <div class="plate idle">
     <video playsinline muted {texts.TAB_LIVE.attribute("aria-label")}></video>
-    <img class="map" alt="" hidden>
+    <herb-map class="map" table="ember" aria-hidden="true" hidden></herb-map>
     <div class="invitation">
       {ICONS["camera"]}
       <h2>{texts.LIVE_TITLE.html}</h2>

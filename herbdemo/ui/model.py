@@ -1,13 +1,16 @@
 """The model behind the page: how it is started, and how many requests may use it at once."""
 
 import contextlib
+import dataclasses
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from herbdemo.errors import HerbError
 from herbdemo.heap import lasting
-from herbdemo.photo import open_photo
+from herbdemo.photo import PhotoBytes, open_photo, read_photo
+from herbdemo.ui.lately import Lately
 
 if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 AT_ONCE = 2  # photos in the network at a time; more would only make all of them slower
 QUEUE = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}  # of every event that uses it
 _gate = threading.BoundedSemaphore(AT_ONCE)
+KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
+_answers = Lately(KEPT, weigh=lambda answer: answer.features.nbytes + 3 * _pixels(answer))
 
 
 def recogniser() -> "Recogniser":
@@ -49,10 +54,14 @@ def recognise(
 ) -> "Answer | None":
     """The answer for an uploaded file or the bytes of one.
 
+    Answers of late are kept in memory: the same photo is answered by the same model at once, and
+    its one stage, "kept", says so.
+
     Args:
         photo: path or content.
         by: another model than the active one, such as a visitor's own.
-        patience: seconds to wait for a turn; None waits as long as it takes.
+        patience: seconds to wait for a turn, for a frame of a film, which never comes again; None
+            waits as long as it takes.
 
     Returns:
         None when no turn came within `patience`.
@@ -60,10 +69,41 @@ def recognise(
     Raises:
         HerbError: the photo or the model cannot be used.
     """
-    opened = open_photo(photo)
+    given, used = read_photo(photo), by or recogniser()
+    if patience is not None:
+        return _answered(given, used, patience)
+    fresh = []
+
+    def answer() -> "Answer":
+        fresh.append(_answered(given, used))
+        return fresh[0]
+
+    # Not by the model's sha256: a visitor's own has none, and thresholds may differ.
+    started = time.perf_counter()
+    kept = _answers.get((given.sha256, used.token), answer)
+    if fresh:
+        return kept
+    ms = given.ms + (time.perf_counter() - started) * 1000
+    return dataclasses.replace(kept, stages={"kept": ms})
+
+
+def sweep() -> None:
+    """Forget answers that are more than an hour old, with their photos; called every hour."""
+    _answers.sweep(3600)
+
+
+def _answered(
+    given: PhotoBytes, used: "Recogniser", patience: float | None = None
+) -> "Answer | None":
+    opened = open_photo(given)
     if not _gate.acquire(timeout=-1 if patience is None else patience):
         return None
     try:
-        return (by or recogniser()).recognise([opened])[0]
+        return used.recognise([opened])[0]
     finally:
         _gate.release()
+
+
+def _pixels(answer: "Answer") -> int:
+    width, height = answer.photo.image.size
+    return width * height

@@ -1,16 +1,14 @@
 """An answer -> the HTML of the page's result. Pure functions, no Gradio.
 
-All five heatmaps and the contrasts travel with the answer as small pictures inside the HTML, so a
-click on a name needs no server, nothing is kept between two requests, and two visitors can never
-see each other's maps.
+All five heatmaps and the contrasts travel with the answer as a few numbers each, which the browser
+draws: a click on a name needs no server, and two visitors can never see each other's maps.
 """
 
 import html
 import secrets
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-
-from PIL import Image
 
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import shrunk
@@ -38,17 +36,17 @@ def answer_html(
         closer: with buttons that take the photo to the Explain tab.
         shareable: with a button for a link; see share.py.
     """
-    shown = shrunk(answer.photo.image, PHOTO_SIDE)
-    thumb = data_url(shrunk(shown, 144), "jpeg", quality=75)  # under all the small maps
-    return (
+    started = time.perf_counter()
+    drawn = (
         f'<article class="answer" data-verdict="{answer.verdict}" '
         f'data-photo="{html.escape(answer.photo.sha256)}" '
         f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
-        f"{_stage(answer, shown, shareable)}"
-        f'<div class="findings" style="--thumb:url({thumb})">{_verdict(answer)}'
-        f"{cautions_html(answer, shown.size)}{candidates_html(answer, shown, closer=closer)}"
-        f"{_correction(answer) if correctable else ''}{_colophon(answer)}</div></article>"
+        f'{_stage(answer, shareable)}<div class="findings">{_verdict(answer)}'
+        f"{cautions_html(answer)}{candidates_html(answer, closer=closer)}"
+        f"{_correction(answer) if correctable else ''}"
     )
+    ms = (time.perf_counter() - started) * 1000
+    return f"{drawn}{_colophon(answer, ms)}</div></article>"
 
 
 def error_html(error: HerbError | Text, title: Text = texts.FAILED_TITLE) -> str:
@@ -69,14 +67,15 @@ def names_html(candidates: Iterable["Candidate"], verdict: str, *, between: str 
 # The photo and its heatmap
 
 
-def _stage(answer: "Answer", shown: Image.Image, shareable: bool) -> str:
+def _stage(answer: "Answer", shareable: bool) -> str:
+    shown = shrunk(answer.photo.image, PHOTO_SIDE)
     photo = data_url(shown, "jpeg", quality=86)
     width, height = shown.size
     return (
         f'<section class="stage"><figure class="plate" style="--ratio:{width / height:.4f}">'
         f'<img class="photo" src="{photo}" width="{width}" height="{height}" '
         f"{texts.PHOTO_ALT.attribute('alt')}>"
-        f'<img class="map" hidden alt="">'
+        f'<herb-map class="map" role="img" hidden></herb-map>'
         f'<input class="cut" type="range" min="0" max="100" value="0" '
         f"{texts.COMPARE.attribute('aria-label')}>"
         '<span class="divider" aria-hidden="true"></span>'
@@ -157,12 +156,13 @@ def _correction(answer: "Answer") -> str:
     )
 
 
-def _colophon(answer: "Answer") -> str:
+def _colophon(answer: "Answer", page: float) -> str:
+    """The model, and what took how long; `page` milliseconds went into what stands above."""
     own = answer.model == sandbox.NAME
     model = texts_learn.BOX_MODEL.html if own else html.escape(answer.model)
     stages = " · ".join(
         f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
-        for stage, ms in answer.stages.items()
+        for stage, ms in {**answer.stages, "page": page}.items()
     )
     return (
         f'<footer class="colophon"><details><summary><span>{texts.MODEL.html} <b>{model}</b></span>'

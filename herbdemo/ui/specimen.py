@@ -15,7 +15,7 @@ from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.caution_view import cautions_html
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.photo_input import PICTURES, drop_zone, script
-from herbdemo.ui.pictures import data_url, map_size, map_url
+from herbdemo.ui.pictures import data_url, map_html
 from herbdemo.ui.pieces import Change, Piece, wire
 from herbdemo.ui.result import answer_html, error_html, names_html
 from herbdemo.ui.result_view import ResultView
@@ -114,7 +114,7 @@ def specimen_html(specimen: "Specimen", numbers: tuple[int, ...]) -> str:
     """
     several = len(specimen.answers) > 1
     warning = f'<p class="warning" role="alert">{t.DISAGREE.html}</p>' if specimen.disagree else ""
-    cautions = cautions_html(_fused(specimen), (CARD_SIDE, CARD_SIDE))
+    cautions = cautions_html(_fused(specimen))
     hint = "" if several else f'<p class="hint">{t.ONE_PHOTO.html}</p>'
     cards = "".join(_card(specimen, at, number) for at, number in enumerate(numbers))
     return (
@@ -174,13 +174,11 @@ def _card(specimen: "Specimen", at: int, number: int) -> str:
 
 
 def _maps(specimen: "Specimen", answer: "Answer") -> str:
-    size = map_size(answer.photo.image.size)
     found = []
     for k, item in enumerate(specimen.candidates):
-        values = answer.heatmap(item.herb.zh)
+        values, alt = answer.heatmap(item.herb.zh), texts.MAP_ALT.format(herb_text(item.herb))
         found.append(
-            f'<img class="map" data-of="{k}" src="{map_url(values, size)}" '
-            f"{texts.MAP_ALT.format(herb_text(item.herb)).attribute('alt')}>"
+            map_html(values, alt, more=f'class="map" data-of="{k}"')
             if values.any()
             else f'<span class="nothing" data-of="{k}">{t.NO_EVIDENCE.html}</span>'
         )

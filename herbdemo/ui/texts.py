@@ -174,10 +174,13 @@ POISON_MORE = Text("毒性药材，须遵医嘱使用。", "Poisonous; only to b
 
 MODEL = Text("所用模型", "Model")
 STAGES = {
+    "kept": Text("刚才已答过，取自内存", "answered before, from memory"),
+    "open": Text("打开", "open"),
     "prepare": Text("缩放", "resize"),
     "network": Text("网络", "network"),
     "scores": Text("打分", "scores"),
     "maps": Text("热图", "maps"),
+    "page": Text("页面", "page"),
 }
 MILLISECONDS = Text("{} 毫秒", "{} ms")
 NOT_ADVICE = Text(

@@ -25,7 +25,7 @@ def explain(page, photo: Path = ROSE):
 def drawn(page, maps: int) -> None:
     """Wait until so many maps are drawn, and none is missing."""
     page.wait_for_function(
-        "n => document.querySelectorAll('.map-card canvas').length === n"
+        "n => document.querySelectorAll('.map-card herb-map').length === n"
         " && !document.querySelector('.map-card.ghost')",
         arg=maps,
         timeout=PATIENCE,
@@ -63,7 +63,7 @@ def test_two_methods_side_by_side_and_the_herb_chosen(new_page, server):
     page.click(f".map-card[data-key='layer-cam|layer3|{herb}|'] > button")
     assert pixels(page) != first
     assert "LayerCAM" in page.inner_text(".stage .words")
-    label = page.get_attribute(".plate canvas", "aria-label")
+    label = page.get_attribute(".plate herb-map", "aria-label")
     assert herb in label
     assert "第 3 层" in label
 
@@ -110,7 +110,7 @@ def test_colours_opacity_lines_and_scale_change_at_once_and_without_the_server(p
     assert page.get_attribute("button[data-colours='dusk']", "aria-pressed") == "true"
     page.locator(".desk .opacity input").fill("20")
     style = "one => getComputedStyle(one).opacity"
-    assert page.eval_on_selector(".plate canvas", style) == "0.2"
+    assert page.eval_on_selector(".plate herb-map", style) == "0.2"
     assert not page.is_visible(".plate .lines")
     page.click("[data-switch='lines']")
     assert page.is_visible(".plate .lines path")

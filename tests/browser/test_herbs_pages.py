@@ -171,8 +171,8 @@ def test_look_alikes_bring_their_contrast_map(new_page, twins, options):
     page.click(".duel[data-index='2']")
     assert page.get_attribute(".row[data-index='2']", "aria-pressed") == "true"
     assert page.get_attribute(".modes [data-mode='contrast']", "aria-pressed") == "true"
-    wanted = page.get_attribute(".row[data-index='2'] [data-map='contrast']", "src")
-    assert page.get_attribute(".plate .map", "src") == wanted
+    wanted = page.get_attribute(".row[data-index='2'] [data-map='contrast']", "cells")
+    assert page.get_attribute(".plate .map", "cells") == wanted
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 

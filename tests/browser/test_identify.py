@@ -1,14 +1,19 @@
 """A visitor's stories, in a real Chromium: a photo goes in, names and heatmaps come out."""
 
 import base64
+import io
 import json
 import re
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from herbdemo import heatmap
+from herbdemo.photo import open_photo
+from herbdemo.ui.pictures import cells
 from tests.conftest import PHONE
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
@@ -34,7 +39,7 @@ def names(page) -> list[str]:
 
 
 def shown_map(page) -> str:
-    return page.locator(".plate .map").get_attribute("src")
+    return page.locator(".plate .map").get_attribute("cells")
 
 
 def visible_text(page) -> str:
@@ -91,14 +96,59 @@ def test_the_overlay_and_the_raw_map_can_be_saved(page, tmp_path):
     give(page, ROSE)
     page.click(".row[data-index='1']")
     photo = Image.open(ROSE)
-    for kind, mode in (("overlay", "RGBA"), ("raw", "L")):
+    for kind in ("overlay", "raw"):
         with page.expect_download() as waiting:
             page.click(f"[data-save='{kind}']")
         waiting.value.save_as(tmp_path / "saved.png")
         saved = Image.open(tmp_path / "saved.png")
-        assert (saved.format, saved.mode) == ("PNG", mode)
+        assert saved.format == "PNG"
         assert saved.width / saved.height == pytest.approx(photo.width / photo.height, rel=0.02)
         assert names(page)[1] in waiting.value.suggested_filename
+    red, green, blue = (np.asarray(saved.getchannel(band)) for band in "RGB")
+    assert (red == green).all() and (green == blue).all()  # noqa: PT018
+    assert red.max() > 250
+
+
+def test_the_browser_draws_a_map_as_heatmap_does(page):
+    page.wait_for_selector(".giver")
+    rng = np.random.default_rng(7)
+    for table, side in (("ember", 7), ("contrast", 7), ("dusk", 14)):
+        values = rng.random((side, side))
+        values = 2 * values - 1 if table == "contrast" else np.maximum(values - 0.3, 0) / 0.7
+        drawn = page.evaluate(
+            """([cells, table]) => {
+                const map = document.createElement("herb-map");
+                map.setAttribute("cells", cells);
+                map.setAttribute("table", table);
+                return map.picture(300, 200).toDataURL("image/png");
+            }""",
+            [cells(values, signed=table == "contrast"), table],
+        )
+        ours = heatmap.layer(values, (300, 200), colormap=table)
+        theirs = Image.open(io.BytesIO(base64.b64decode(drawn.partition(",")[2])))
+        seen = []
+        for layer in (ours, theirs):  # over a photo: a canvas keeps no colour where alpha is 0
+            photo = Image.new("RGBA", layer.size, "olive")
+            photo.alpha_composite(layer.convert("RGBA"))
+            seen.append(np.asarray(photo).astype(int))
+        apart = np.abs(seen[0] - seen[1])
+        # Where rounding falls the other way it is the colour beside, up to eight levels away.
+        assert apart.max() <= 8
+        assert (apart <= 2).all(axis=2).mean() > 0.999
+
+
+def test_the_saved_overlay_is_the_one_of_the_library(page, tmp_path, recogniser):
+    give(page, ROSE)
+    page.click(".row[data-index='1']")
+    page.click("[data-mode='evidence']")
+    with page.expect_download() as waiting:
+        page.click("[data-save='overlay']")
+    waiting.value.save_as(tmp_path / "saved.png")
+    saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB")).astype(int)
+    answer = recogniser.recognise([open_photo(ROSE)])[0]
+    ours = heatmap.overlay(answer.photo.image, answer.heatmap(answer.candidates[1].herb.zh))
+    apart = np.abs(saved - np.asarray(ours).astype(int))
+    assert apart.mean() < 3  # the page's photo is a JPEG
 
 
 def test_a_photo_is_pasted(page):
