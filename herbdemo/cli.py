@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -380,7 +380,7 @@ def list_models(json_: Json = False) -> None:
                     }
                     for i in infos
                 ],
-                "engine": engine,
+                "engine": engine and {"name": engine[0], "why": asdict(engine[1])},
             }
         )
         return
@@ -390,7 +390,7 @@ def list_models(json_: Json = False) -> None:
         table.add_row("*" if i.active else "", i.id, str(i.herbs), i.sha256[:12], note)
     out.print(table)
     if engine:
-        out.print(engine, markup=False, highlight=False)
+        out.print(f"{engine[0]}: {engine[1].en}", markup=False, highlight=False)
 
 
 @models_app.command()

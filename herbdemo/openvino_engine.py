@@ -17,11 +17,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from herbdemo.atomic import replace_file, whole_folder
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.choice import (
+    ASKED,
+    BROKEN,
+    NOT_INSTALLED,
+    Reason,
+    agreement,
+    check_photos,
+    other,
+    same,
+)
 from herbdemo.errors import HerbError
 from herbdemo.files import home
 
@@ -66,71 +75,76 @@ class OpenVinoEngine:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a model on this computer, and why.
+    """What was chosen for a model on this computer.
 
     Attributes:
-        precision: "bf16" or "f32"; "" where torch finds something else and goes on answering.
-        why: the reason, for people.
+        precision: "bf16" or "f32"; "" where torch sees something else and goes on answering.
+        why: the reason.
     """
 
     precision: str
-    why: str
+    why: Reason
 
 
-def fastest(checkpoint: Checkpoint, reference: "Engine", *, wanted: str) -> tuple["Engine", str]:
-    """The fastest engine that finds what `reference` finds, and why it was chosen.
+def fastest(checkpoint: Checkpoint, reference: "Engine", *, wanted: str) -> tuple["Engine", Reason]:
+    """The fastest engine that sees what `reference` sees, and why it was chosen.
 
     Args:
         wanted: "auto" or "openvino" for the best precision, "openvino-f32" or "openvino-bf16".
     """
     try:
         model = converted(checkpoint)
-        asked = wanted.partition("-")[2]
-        choice = None if asked else chosen(checkpoint.sha256)
-        if choice is None:
-            choice = _chosen_now(checkpoint, model, reference, asked)
-        if not choice.precision:
-            return reference, choice.why
-        return OpenVinoEngine(model, choice.precision), choice.why
+        if asked := wanted.partition("-")[2]:
+            return OpenVinoEngine(model, asked), ASKED
+        choice = chosen(checkpoint.sha256)
+        if choice:
+            engine = OpenVinoEngine(model, choice.precision) if choice.precision else reference
+            return engine, choice.why
+        return _chosen_now(checkpoint, model, reference)
     except ImportError:
-        return reference, "OpenVINO is not installed"
+        return reference, NOT_INSTALLED
     except Exception:  # whatever is wrong with it, torch goes on answering
         log.exception("OpenVINO cannot be used")
-        return reference, "OpenVINO does not work here; see the log"
+        return reference, BROKEN
 
 
 def chosen(sha256: str) -> Choice | None:
     """What was chosen before for the model with these weights; None where nothing was."""
     try:
         saved = json.loads((_folder(sha256) / CHOICE).read_text(encoding="utf-8"))
-        return (
-            Choice(str(saved["precision"]), str(saved["why"])) if saved["cpu"] == _cpu() else None
-        )
+        precision, correlation = str(saved["precision"]), float(saved["same"])
+        if saved["cpu"] != _cpu():
+            return None
+        return Choice(precision, same(correlation) if precision else other(correlation))
     except (OSError, ValueError, KeyError, TypeError, ImportError):
         return None
 
 
 def _chosen_now(
-    checkpoint: Checkpoint, model: "openvino.Model", reference: "Engine", asked: str
-) -> Choice:
+    checkpoint: Checkpoint, model: "openvino.Model", reference: "Engine"
+) -> tuple["Engine", Reason]:
     """Try the precisions that this CPU is quick in, and keep what came out."""
+    photos = check_photos(checkpoint.preprocessing)
+    for precision in precisions():
+        engine, why = OpenVinoEngine(model, precision), same
+        correlation = agreement(reference, engine, photos)
+        if correlation >= AGREEMENT[precision]:
+            break
+    else:
+        engine, precision, why = reference, "", other
+    if checkpoint.sha256:
+        said = json.dumps({"precision": precision, "same": correlation, "cpu": _cpu()})
+        with contextlib.suppress(OSError):  # then it is tried again next time
+            replace_file(_folder(checkpoint.sha256) / CHOICE, said.encode())
+    return engine, why(correlation)
+
+
+def precisions() -> list[str]:
+    """Those that this CPU has instructions for, the fastest one first."""
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    photos = check_photos(checkpoint)
-    for precision in [asked] if asked else (["bf16"] if "BF16" in able else []) + ["f32"]:
-        same = agreement(reference, OpenVinoEngine(model, precision), photos)
-        why = f"OpenVINO in {precision} finds the same as torch: its maps correlate {same:.6f}"
-        if same >= AGREEMENT[precision]:
-            break
-    else:
-        precision = ""
-        why = f"OpenVINO finds something else than torch here: its maps correlate {same:.6f}"
-    if checkpoint.sha256 and not asked:
-        said = json.dumps({"precision": precision, "why": why, "cpu": _cpu()})
-        with contextlib.suppress(OSError):  # then it is tried again next time
-            replace_file(_folder(checkpoint.sha256) / CHOICE, said.encode())
-    return Choice(precision, why)
+    return [*(["bf16"] if "BF16" in able else []), "f32"]
 
 
 def converted(checkpoint: Checkpoint) -> "openvino.Model":
@@ -175,25 +189,6 @@ def _traced(network: nn.Module) -> "openvino.Model":
         decoder = TorchScriptPythonDecoder(_Features(network).eval(), example_input=photo)
     loaded = reader.load(decoder)
     return reader.convert(loaded)
-
-
-def agreement(one: "Engine", other: "Engine", photos: Tensor) -> float:
-    """The least correlation, over photos (N, 3, H, W), of the feature maps of two engines."""
-    least = 1.0
-    for photo in photos:
-        a, b = (engine.features(photo[None]).ravel() for engine in (one, other))
-        least = min(least, float(np.corrcoef(a, b)[0, 1]))
-    return least if np.isfinite(least) else 0.0
-
-
-def check_photos(checkpoint: Checkpoint) -> Tensor:
-    """Four pictures of soft blobs in many colours, the same ones always: (4, 3, size, size)."""
-    rng = np.random.default_rng(0)
-    prepare, pictures = checkpoint.preprocessing.tensor, []
-    for cells in (4, 8, 16, 32):
-        small = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-        pictures.append(prepare(small.resize((256, 256), Image.Resampling.BICUBIC)))
-    return torch.stack(pictures)
 
 
 class _Features(nn.Module):

@@ -10,10 +10,11 @@ import torch
 from toys import HERBS, herb_photo, refusal
 
 from herbdemo import openvino_engine
+from herbdemo.choice import ASKED, UNTRIED, agreement, check_photos
 from herbdemo.engine import TorchEngine, said, serving
 from herbdemo.files import home
 from herbdemo.heatmap import class_maps, normalised
-from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, agreement, converted
+from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted
 from herbdemo.recognise import Recogniser
 from herbdemo.scores import Head, expected_calibration_error
 
@@ -130,15 +131,17 @@ def test_the_first_answer_waits_for_no_conversion(toy_model, monkeypatch):
     assert answer.candidates
     assert engine.wait(120)
     assert "openvino" in engine.name
-    assert "same as torch" in engine.why
+    assert "sees what torch sees" in engine.why.en
+    assert answer.why.zh
 
 
 def test_what_was_converted_and_chosen_is_not_done_again(answering, no_conversion, monkeypatch):
     first = answering()
     no_conversion()
-    monkeypatch.setattr(openvino_engine, "agreement", None)  # calling it would fail
+    monkeypatch.setattr(TorchEngine, "features", None)  # calling it would fail
     again = answering()
     assert (again.name, again.why) == (first.name, first.why)
+    assert again.features(torch.zeros(1, 3, 64, 64)).shape == (1, 2048, 2, 2)
 
 
 def test_a_damaged_copy_is_made_anew(answering):
@@ -161,11 +164,11 @@ def test_an_engine_that_finds_something_else_is_not_used(answering, monkeypatch)
     monkeypatch.setattr(openvino_engine, "agreement", lambda *engines: 0.98)
     engine = answering()
     assert engine.name.endswith("torch")
-    assert "something else" in engine.why
+    assert "something else" in engine.why.en
 
 
 def test_agreement_notices_a_network_that_is_another(toy_model, reference, model):
-    photos = openvino_engine.check_photos(toy_model)
+    photos = check_photos(toy_model.preprocessing)
     assert agreement(reference, OpenVinoEngine(model, "f32"), photos) >= AGREEMENT["f32"]
 
     class Other:
@@ -181,7 +184,7 @@ def test_without_openvino_torch_goes_on(answering, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     engine = answering()
     assert engine.name.endswith("torch")
-    assert "not installed" in engine.why
+    assert "not installed" in engine.why.en
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(answering):
@@ -190,20 +193,22 @@ def test_a_folder_that_cannot_be_written_costs_only_time(answering):
     assert "openvino" in answering("openvino-f32").name
 
 
-@pytest.mark.parametrize("wanted", ["torch", ""])
-def test_torch_is_used_where_nothing_else_is_asked_for(answering, wanted):
-    assert answering(wanted).name.endswith("torch")
+def test_torch_is_used_where_it_is_asked_for(answering):
+    assert answering("torch").name.endswith("torch")
     assert not (home() / "engines").exists()
 
 
+def test_the_fastest_is_used_where_nothing_is_asked_for(answering):
+    assert "openvino" in answering("").name
+
+
 def test_it_says_what_answers_and_why(answering, toy_model):
-    answering("torch")
-    assert "torch: nothing else was asked for" in said(toy_model.sha256)
-    answering("openvino-f32")
-    assert "openvino-f32: HERBDEMO_ENGINE asks for it" in said(toy_model.sha256)
+    for wanted, name in (("torch", "cpu · torch"), ("openvino-f32", "cpu · openvino f32")):
+        answering(wanted)
+        assert said(toy_model.sha256) == (name, ASKED)
     chosen = answering("auto")
-    assert chosen.why in said(toy_model.sha256)
-    assert "nothing faster has been tried" in said("0" * 64)
+    assert said(toy_model.sha256) == (chosen.name, chosen.why)
+    assert said("0" * 64) == ("cpu · torch", UNTRIED)
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino-int4", "自动"])
