@@ -33,10 +33,7 @@ NOT_INSTALLED = Reason("没有安装 OpenVINO", "OpenVINO is not installed")
 BROKEN = Reason(
     "更快的引擎在这里不能用，见日志", "the faster engine does not work here, see the log"
 )
-NO_RANGES = Reason(
-    "这个模型的卡片里没有 int8 所需的数值范围",
-    "the card of this model has not the ranges that int8 needs",
-)
+NO_LIMITS = Reason("这个模型没有通过 int8 的检验", "this model has not passed the gate for int8")
 
 
 def same(correlation: float) -> Reason:

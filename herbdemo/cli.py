@@ -362,10 +362,14 @@ def models(context: typer.Context, json_: Json = False) -> None:
 @models_app.command("list")
 def list_models(json_: Json = False) -> None:
     """List the models, the one in use marked with a star."""
+    from herbdemo.checkpoint import read_card
     from herbdemo.engine import said
 
-    infos = _registry().list()
-    engine = next((said(i.sha256) for i in infos if i.active), None)
+    registry = _registry()
+    infos = registry.list()
+    engine = next(
+        (said(read_card(registry.folder(i.id))) for i in infos if i.active and not i.problem), None
+    )
     if json_:
         _print_json(
             {

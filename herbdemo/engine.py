@@ -7,16 +7,18 @@ has shown that it sees the same. HERBDEMO_ENGINE names one of `CHOICES` instead 
 
 import os
 import threading
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.choice import ACCELERATOR, ASKED, PREPARING, UNTRIED, Reason
+from herbdemo.choice import ACCELERATOR, ASKED, NO_LIMITS, PREPARING, UNTRIED, Reason
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
+from herbdemo.quantise import limits_in
 
 CHOICES = ("auto", "torch", "openvino", "openvino-f32", "openvino-bf16", "openvino-int8")
 
@@ -114,8 +116,8 @@ def serving(checkpoint: Checkpoint) -> ServingEngine:
     return ServingEngine(checkpoint, wanted=_wanted())
 
 
-def said(sha256: str) -> tuple[str, Reason]:
-    """What answers for the model with these weights on this computer, and why, without loading it.
+def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
+    """What answers for the model of this card on this computer, and why, without loading it.
 
     Raises:
         HerbError: HERBDEMO_ENGINE names none.
@@ -126,9 +128,12 @@ def said(sha256: str) -> tuple[str, Reason]:
     name = f"{best_device().type} · torch"
     if settled := _torch_stays(wanted):
         return name, settled
+    limits = limits_in(card)
     if precision := wanted.partition("-")[2]:
+        if precision == "int8" and not limits:
+            return name, NO_LIMITS
         return f"cpu · openvino {precision}", ASKED
-    choice = chosen(sha256)
+    choice = chosen(card["sha256"], limits)
     if choice is None:
         return name, UNTRIED
     return (f"cpu · openvino {choice.precision}" if choice.precision else name), choice.why

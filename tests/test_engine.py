@@ -10,18 +10,17 @@ import torch
 from toys import HERBS, herb_photo, refusal
 
 from herbdemo import openvino_engine
-from herbdemo.choice import ASKED, UNTRIED, agreement, check_photos
+from herbdemo.choice import ASKED, NO_LIMITS, UNTRIED, agreement, check_photos
+from herbdemo.dataset import scan
 from herbdemo.engine import TorchEngine, said, serving
 from herbdemo.files import home
-from herbdemo.heatmap import class_maps, normalised
-from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted
+from herbdemo.likeness import likeness
+from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted, precisions
+from herbdemo.quantise import limits_in, limits_of
 from herbdemo.recognise import Recogniser
-from herbdemo.scores import Head, expected_calibration_error
+from herbdemo.registry import Registry
 
 openvino = pytest.importorskip("openvino")
-
-POINTS = 0.003  # top-1 and ECE may differ by so much from those of float32
-SAME, LIKE = 0.99, 0.99  # share of photos with the same herb; least correlation of heatmaps
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +38,9 @@ def model(toy_model):
 def answering(toy_model, monkeypatch):
     """`answering("auto")` is the engine that serves the toy model, once the choice is made."""
 
-    def make(wanted: str = "auto"):
+    def make(wanted: str = "auto", **card):
         monkeypatch.setenv("HERBDEMO_ENGINE", wanted)
-        engine = serving(toy_model)
+        engine = serving(replace(toy_model, card={**toy_model.card, **card}))
         assert engine.wait(120)
         return engine
 
@@ -85,40 +84,20 @@ def test_a_second_answer_leaves_the_first_one_alone(model):
     assert (first == kept).all()
 
 
-def test_the_default_model_passes_the_gate(data):
-    """The bars that the engine in use must clear, on all photos of the test split."""
-    from herbdemo.dataset import scan
-    from herbdemo.photo import open_photo
-    from herbdemo.registry import Registry
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precision = "bf16" if "BF16" in able else "f32"
+@pytest.fixture(scope="module")
+def alike(data):
+    """How each precision that this CPU is quick in answers beside torch, on all test photos."""
     checkpoint = Registry().load()
-    head, samples = Head.of(checkpoint), scan(data / "herbs" / "test")
-    engines = TorchEngine(checkpoint.network), OpenVinoEngine(converted(checkpoint), precision)
-    pooled, alike = ([], []), []
-    for start in range(0, len(samples), 16):
-        photos = [open_photo(s.path, longest=512) for s in samples[start : start + 16]]
-        batch = torch.stack([checkpoint.preprocessing.tensor(photo.image) for photo in photos])
-        both = [engine.features(batch) for engine in engines]
-        for rows, maps in zip(pooled, both, strict=True):
-            rows.append(maps.mean(axis=(2, 3)))
-        for sample, *maps in zip(samples[start:], *both, strict=False):
-            row = head.weight[[checkpoint.herbs.index(sample.herb)]]
-            one, other = (normalised(class_maps(A, row)).ravel() for A in maps)
-            if one.any():
-                alike.append(float(np.corrcoef(one, other)[0, 1]))
-    truth = np.array([checkpoint.herbs.index(sample.herb) for sample in samples])
-    odds = [head.probabilities(np.concatenate(rows)) for rows in pooled]
-    best = [found.argmax(axis=1) for found in odds]
-    errors = [
-        expected_calibration_error(found.max(axis=1), herb == truth)
-        for found, herb in zip(odds, best, strict=True)
-    ]
-    assert abs((best[0] == truth).mean() - (best[1] == truth).mean()) <= POINTS
-    assert (best[0] == best[1]).mean() >= SAME
-    assert abs(errors[0] - errors[1]) <= POINTS
-    assert min(alike) >= LIKE
+    limits, model = limits_in(checkpoint.card), converted(replace(checkpoint, sha256=""))
+    engines = {p: OpenVinoEngine(model, p, limits) for p in precisions(limits)}
+    return likeness(checkpoint, engines, scan(data / "herbs" / "test"))
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16", "f32"])
+def test_the_default_model_passes_the_gate(alike, precision):
+    if precision not in alike:
+        pytest.skip(f"this CPU has no instructions for {precision}")
+    assert alike[precision].passes, alike[precision]
 
 
 # What is chosen
@@ -205,10 +184,47 @@ def test_the_fastest_is_used_where_nothing_is_asked_for(answering):
 def test_it_says_what_answers_and_why(answering, toy_model):
     for wanted, name in (("torch", "cpu · torch"), ("openvino-f32", "cpu · openvino f32")):
         answering(wanted)
-        assert said(toy_model.sha256) == (name, ASKED)
+        assert said(toy_model.card) == (name, ASKED)
     chosen = answering("auto")
-    assert said(toy_model.sha256) == (chosen.name, chosen.why)
-    assert said("0" * 64) == ("cpu · torch", UNTRIED)
+    assert said(toy_model.card) == (chosen.name, chosen.why)
+    assert said({**toy_model.card, "sha256": "0" * 64}) == ("cpu · torch", UNTRIED)
+
+
+# Eight bits
+
+
+@pytest.fixture(scope="module")
+def passed(toy_model, reference) -> dict:
+    """What the card of a model that passed the gate says of eight bits."""
+    limits = limits_of(reference, [check_photos(toy_model.preprocessing)])
+    return {"passes": True, "limits": limits}
+
+
+def test_eight_bits_are_chosen_once_the_card_lets_them(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", {"processor"})  # as in every /proc/cpuinfo
+    assert "int8" not in answering().name
+    assert "int8" not in answering(int8={**passed, "passes": False}).name
+    assert answering(int8=passed).name == "cpu · openvino int8"  # chosen anew, as the card changed
+    monkeypatch.setattr(TorchEngine, "features", None)
+    assert answering(int8=passed).name == "cpu · openvino int8"
+
+
+def test_eight_bits_are_not_chosen_without_their_instructions(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", set())
+    assert "int8" not in answering(int8=passed).name
+
+
+def test_eight_bits_that_see_something_else_make_room_for_the_next(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", {"processor"})
+    small = {name: limit / 50 for name, limit in passed["limits"].items()}
+    engine = answering(int8={**passed, "limits": small})
+    assert "openvino" in engine.name
+    assert "int8" not in engine.name
+
+
+def test_eight_bits_need_a_card_that_passed_also_where_they_are_asked_for(answering, toy_model):
+    engine = answering("openvino-int8")
+    assert (engine.name, engine.why) == said(toy_model.card) == ("cpu · torch", NO_LIMITS)
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino-int4", "自动"])
