@@ -1,7 +1,7 @@
 """What turns trained weights into a model: temperature, thresholds and feature statistics."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from herbdemo.dataset import Sample, fingerprints
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, extract, joined, measure
+from herbdemo.likeness import likeness, prepared
 from herbdemo.network import network_from_state
+from herbdemo.quantise import limits_of, simulated
 from herbdemo.scores import Head, directions
 
 if TYPE_CHECKING:  # it rests on this module
@@ -24,6 +26,7 @@ CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many 
 DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
 KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
 KEPT_HELD_OUT = 20  # validation photos of each herb whose features are kept, 4 KB each
+LIMITS_FROM = 320  # photos; more change the limits of int8 by a few percent
 KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
 
 
@@ -56,14 +59,14 @@ def finish(
     network = network_from_state(rounded)
     engine = TorchEngine(network)
     held_out = [*val, *unseen]
-    total = len(train) + len(val) + len(held_out)
+    total = len(train) + 2 * len(val) + min(LIMITS_FROM, len(train)) + len(held_out)
 
     def after(seen: int) -> Callable[[int, int], None]:
         return lambda done, _: progress(seen + done, total)
 
     train_features = extract(engine, train, herbs, preprocessing, progress=after(0))
     val_features = extract(engine, val, herbs, preprocessing, progress=after(len(train)))
-    prints, _ = fingerprints(held_out, progress=after(total - len(held_out)))
+    prints, _ = fingerprints(held_out, progress=after(len(train) + len(val)))
     statistics = feature_statistics(train_features, len(herbs))
     if memory:
         for key in ("count", "sum"):
@@ -75,7 +78,7 @@ def finish(
     for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
         parameter.copy_(torch.from_numpy(value))
     kept = _first_of_each(val_features.labels, KEPT_HELD_OUT)
-    return calibrated(
+    finished = calibrated(
         Checkpoint(
             id=name,
             network=network,
@@ -92,6 +95,37 @@ def finish(
         ),
         val_features,
     )
+    int8 = eight_bits(finished, train, val, progress=after(len(train) + len(val) + len(held_out)))
+    return replace(finished, card={**finished.card, "int8": int8})
+
+
+def eight_bits(
+    checkpoint: Checkpoint,
+    train: Sequence[Sample],
+    val: Sequence[Sample],
+    *,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """What the card says of eight bits: their limits, and how alike the answers are on `val`.
+
+    Args:
+        progress: told how many photos are done, of how many; what it raises ends the work.
+    """
+    few = [
+        train[i] for i in np.linspace(0, len(train) - 1, min(LIMITS_FROM, len(train)), dtype=int)
+    ]
+    total = len(few) + len(val)
+    photos = prepared(few, checkpoint, progress=lambda done: progress(done, total))
+    limits = limits_of(TorchEngine(checkpoint.network), (batch for batch, _ in photos))
+    if not limits or not val:
+        return {"passes": False}
+    found = likeness(
+        checkpoint,
+        {"int8": TorchEngine(simulated(checkpoint.network, limits))},
+        val,
+        progress=lambda done: progress(len(few) + done, total),
+    )["int8"]
+    return {"passes": found.passes, "limits": limits, "photos": len(few), "val": asdict(found)}
 
 
 def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:

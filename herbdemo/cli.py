@@ -15,7 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -362,10 +362,14 @@ def models(context: typer.Context, json_: Json = False) -> None:
 @models_app.command("list")
 def list_models(json_: Json = False) -> None:
     """List the models, the one in use marked with a star."""
+    from herbdemo.checkpoint import read_card
     from herbdemo.engine import said
 
-    infos = _registry().list()
-    engine = next((said(i.sha256) for i in infos if i.active), None)
+    registry = _registry()
+    infos = registry.list()
+    engine = next(
+        (said(read_card(registry.folder(i.id))) for i in infos if i.active and not i.problem), None
+    )
     if json_:
         _print_json(
             {
@@ -380,7 +384,7 @@ def list_models(json_: Json = False) -> None:
                     }
                     for i in infos
                 ],
-                "engine": engine,
+                "engine": engine and {"name": engine[0], "why": asdict(engine[1])},
             }
         )
         return
@@ -390,7 +394,7 @@ def list_models(json_: Json = False) -> None:
         table.add_row("*" if i.active else "", i.id, str(i.herbs), i.sha256[:12], note)
     out.print(table)
     if engine:
-        out.print(engine, markup=False, highlight=False)
+        out.print(f"{engine[0]}: {engine[1].en}", markup=False, highlight=False)
 
 
 @models_app.command()

@@ -1,23 +1,26 @@
 """Runs the convolutions: photos in, feature maps out. Everything else is `scores` and `heatmap`.
 
 `TorchEngine` is the reference: training, calibration and statistics use it. `serving(checkpoint)`
-is what answers. With HERBDEMO_ENGINE=auto it starts on torch at once and moves on to a faster
-engine when that is ready and has shown that it sees the same.
+is what answers. It starts on torch at once and moves on to a faster engine when that is ready and
+has shown that it sees the same. HERBDEMO_ENGINE names one of `CHOICES` instead of "auto".
 """
 
 import os
 import threading
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.choice import ACCELERATOR, ASKED, NO_LIMITS, PREPARING, UNTRIED, Reason
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
+from herbdemo.quantise import limits_in
 
-CHOICES = ("torch", "auto", "openvino", "openvino-f32", "openvino-bf16")
+CHOICES = ("auto", "torch", "openvino", "openvino-f32", "openvino-bf16", "openvino-int8")
 
 
 class Engine(Protocol):
@@ -25,9 +28,11 @@ class Engine(Protocol):
 
     Attributes:
         name: for people, such as "cpu · openvino bf16".
+        why: the reason that it answers, where it was chosen among several.
     """
 
     name: str
+    why: Reason | None
 
     def features(self, batch: Tensor) -> np.ndarray:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
@@ -43,6 +48,8 @@ class TorchEngine:
         network: in evaluation mode; moved to the device.
     """
 
+    why = None
+
     def __init__(self, network: HerbNet) -> None:
         self.device = best_device()
         # channels_last is what the convolutions want inside; without it they convert every time.
@@ -57,33 +64,33 @@ class TorchEngine:
 
 
 class ServingEngine:
-    """The engine that answers: torch at first, a faster one as soon as that is ready.
-
-    Attributes:
-        why: what was chosen and for which reason, in English, for `models` and the logs.
-    """
+    """The engine that answers: torch at first, a faster one as soon as that is ready."""
 
     def __init__(self, checkpoint: Checkpoint, *, wanted: str) -> None:
-        self._engine: Engine = TorchEngine(checkpoint.network)
-        self.why = "nothing else was asked for"
+        torch_engine = TorchEngine(checkpoint.network)
+        settled = _torch_stays(wanted)
+        # One tuple, so that no thread sees the name of one and the reason of another.
+        self._now: tuple[Engine, Reason] = torch_engine, settled or PREPARING
         self._ready = threading.Event()
-        if wanted == "torch" or (wanted == "auto" and self._engine.device.type != "cpu"):
-            if wanted == "auto":
-                self.why = "the network runs on an accelerator"
+        if settled:
             self._ready.set()
         else:
-            self.why = "a faster engine is being made ready"
             work = threading.Thread(target=self._prepare, args=(checkpoint, wanted), daemon=True)
             work.start()
 
     @property
     def name(self) -> str:
         """What the network runs on now."""
-        return self._engine.name
+        return self._now[0].name
+
+    @property
+    def why(self) -> Reason:
+        """Why it runs on that."""
+        return self._now[1]
 
     def features(self, batch: Tensor) -> np.ndarray:
         """See `Engine`."""
-        return self._engine.features(batch)
+        return self._now[0].features(batch)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the choice is final; says whether it is."""
@@ -93,13 +100,13 @@ class ServingEngine:
         from herbdemo.openvino_engine import fastest
 
         try:
-            self._engine, self.why = fastest(checkpoint, self._engine, wanted=wanted)
+            self._now = fastest(checkpoint, self._now[0], wanted=wanted)
         finally:
             self._ready.set()
 
 
 def serving(checkpoint: Checkpoint) -> ServingEngine:
-    """The engine to answer with: torch, or what HERBDEMO_ENGINE says.
+    """The engine to answer with: what HERBDEMO_ENGINE says, by default the fastest.
 
     "auto" and "openvino" are the fastest one that sees the same.
 
@@ -109,29 +116,38 @@ def serving(checkpoint: Checkpoint) -> ServingEngine:
     return ServingEngine(checkpoint, wanted=_wanted())
 
 
-def said(sha256: str) -> str:
-    """What answers for the model with these weights on this computer, and why, without loading it.
+def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
+    """What answers for the model of this card on this computer, and why, without loading it.
 
     Raises:
         HerbError: HERBDEMO_ENGINE names none.
     """
     from herbdemo.openvino_engine import chosen
 
-    wanted, device = _wanted(), best_device().type
-    if wanted == "torch":
-        return f"{device} · torch: nothing else was asked for, see HERBDEMO_ENGINE"
-    if wanted == "auto" and device != "cpu":
-        return f"{device} · torch: the network runs on an accelerator"
-    if wanted not in ("auto", "openvino"):
-        return f"cpu · {wanted}: HERBDEMO_ENGINE asks for it"
-    choice = chosen(sha256)
+    wanted = _wanted()
+    name = f"{best_device().type} · torch"
+    if settled := _torch_stays(wanted):
+        return name, settled
+    limits = limits_in(card)
+    if precision := wanted.partition("-")[2]:
+        if precision == "int8" and not limits:
+            return name, NO_LIMITS
+        return f"cpu · openvino {precision}", ASKED
+    choice = chosen(card["sha256"], limits)
     if choice is None:
-        return "cpu · torch at first: nothing faster has been tried yet, the first start does"
-    return f"cpu · {f'openvino {choice.precision}' if choice.precision else 'torch'}: {choice.why}"
+        return name, UNTRIED
+    return (f"cpu · openvino {choice.precision}" if choice.precision else name), choice.why
+
+
+def _torch_stays(wanted: str) -> Reason | None:
+    """Why nothing else than torch is tried; None where it is."""
+    if wanted == "torch":
+        return ASKED
+    return ACCELERATOR if wanted == "auto" and best_device().type != "cpu" else None
 
 
 def _wanted() -> str:
-    wanted = os.environ.get("HERBDEMO_ENGINE", "").strip().lower() or "torch"
+    wanted = os.environ.get("HERBDEMO_ENGINE", "").strip().lower() or "auto"
     if wanted not in CHOICES:
         names = ", ".join(CHOICES)
         raise HerbError(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.engine import Engine, TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
 from herbdemo.photo import Photo
@@ -96,10 +97,14 @@ class Explainer:
     """Explains what one model sees. Safe to share between threads.
 
     The copy of the network, as large as the network itself, is made when a method first needs it.
+
+    Args:
+        engine: what answers for this model; it answers `probabilities`, too. Torch by default.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, engine: Engine | None = None) -> None:
         self.checkpoint = checkpoint
+        self._engine = engine or TorchEngine(checkpoint.network)
         self.herbs = checkpoint.herbs
         self._head = Head.of(checkpoint)
         self._copy: HerbNet | None = None
@@ -128,10 +133,7 @@ class Explainer:
             HerbError: the model does not know the herb.
         """
         k = herb_index(self.herbs, herb)
-        network = self.checkpoint.network
-        with torch.inference_mode():
-            features = network.features(batch.to(next(network.parameters()).device))
-        pooled = features.mean(dim=(2, 3)).float().cpu().numpy()
+        pooled = self._engine.features(batch).mean(axis=(2, 3))
         return self._head.probabilities(pooled)[:, k]
 
     def explain(
@@ -252,8 +254,8 @@ def explainer() -> Explainer:
         HerbError: there is no model, or the active one is damaged.
     """
     global _current
-    checkpoint = current().checkpoint
+    recogniser = current()
     with _lock:
-        if _current is None or _current.checkpoint is not checkpoint:
-            _current = Explainer(checkpoint)
+        if _current is None or _current.checkpoint is not recogniser.checkpoint:
+            _current = Explainer(recogniser.checkpoint, engine=recogniser.engine)
         return _current

@@ -1,8 +1,9 @@
 """The network in OpenVINO, which runs it faster than torch on a CPU, and the check that it may.
 
 The converted network is kept in `HERBDEMO_HOME/engines/`, by the sha256 of its weights, so that it
-is converted once. Half precision (bfloat16) is used where the CPU has instructions for it, and only
-after it has found the same as torch on a few photos.
+is converted once. Eight bits and half precision (bfloat16) are used where the CPU has instructions
+for them, and only after they have found the same as torch on a few photos; eight bits only where
+the model's card says, besides, that they passed the gate of `likeness`.
 """
 
 import contextlib
@@ -11,19 +12,31 @@ import logging
 import shutil
 import threading
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from herbdemo.atomic import replace_file, whole_folder
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.choice import (
+    ASKED,
+    BROKEN,
+    NO_LIMITS,
+    NOT_INSTALLED,
+    Reason,
+    agreement,
+    check_photos,
+    other,
+    same,
+)
 from herbdemo.errors import HerbError
 from herbdemo.files import home
+from herbdemo.quantise import limits_in, quantised
 
 if TYPE_CHECKING:
     import openvino
@@ -35,8 +48,10 @@ log = logging.getLogger(__name__)
 CHOICE = "choice.json"
 KEPT = 4  # converted networks on disk, 94 MB each; the oldest goes
 # Least correlation of the feature maps with torch's, over the pictures of the check. In float32 it
-# is 1 to seven digits, in bfloat16 0.9994; a network that rounding harms is far away.
-AGREEMENT = {"f32": 0.999999, "bf16": 0.999}
+# is 1 to seven digits, in bfloat16 0.9994, in int8 0.99; a network that rounding harms is far away.
+AGREEMENT = {"f32": 0.999999, "bf16": 0.999, "int8": 0.98}
+# Eight bits without these instructions are slower, and may overflow.
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 class OpenVinoEngine:
@@ -44,14 +59,22 @@ class OpenVinoEngine:
 
     Args:
         model: as `converted` gives it.
-        precision: "f32" or "bf16", of the arithmetic; feature maps come as float32 always.
+        precision: "f32", "bf16" or "int8", of the arithmetic; feature maps come as float32 always.
+        limits: for int8, see `quantise`; what they leave out runs in the best of the others.
     """
 
-    def __init__(self, model: "openvino.Model", precision: str) -> None:
+    why = None
+
+    def __init__(
+        self, model: "openvino.Model", precision: str, limits: Mapping[str, float] | None = None
+    ) -> None:
         import openvino
 
         # LATENCY: all cores work on one photo, or one batch. Several requests at once take turns.
-        options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+        hint = precisions({})[0] if precision == "int8" else precision
+        options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        if precision == "int8":
+            model = quantised(model, limits)
         self._compiled = openvino.Core().compile_model(model, "CPU", options)
         self._own = threading.local()
         self.name = f"cpu · openvino {precision}"
@@ -66,71 +89,91 @@ class OpenVinoEngine:
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a model on this computer, and why.
+    """What was chosen for a model on this computer.
 
     Attributes:
-        precision: "bf16" or "f32"; "" where torch finds something else and goes on answering.
-        why: the reason, for people.
+        precision: as of the engine; "" where torch sees something else and goes on answering.
+        why: the reason.
     """
 
     precision: str
-    why: str
+    why: Reason
 
 
-def fastest(checkpoint: Checkpoint, reference: "Engine", *, wanted: str) -> tuple["Engine", str]:
-    """The fastest engine that finds what `reference` finds, and why it was chosen.
+def fastest(checkpoint: Checkpoint, reference: "Engine", *, wanted: str) -> tuple["Engine", Reason]:
+    """The fastest engine that sees what `reference` sees, and why it was chosen.
 
     Args:
-        wanted: "auto" or "openvino" for the best precision, "openvino-f32" or "openvino-bf16".
+        wanted: "auto" or "openvino" for the best precision, "openvino-f32" and so on for that one.
     """
     try:
+        asked, limits = wanted.partition("-")[2], limits_in(checkpoint.card)
+        if asked == "int8" and not limits:
+            return reference, NO_LIMITS
         model = converted(checkpoint)
-        asked = wanted.partition("-")[2]
-        choice = None if asked else chosen(checkpoint.sha256)
+        if asked:
+            return OpenVinoEngine(model, asked, limits), ASKED
+        choice = chosen(checkpoint.sha256, limits)
         if choice is None:
-            choice = _chosen_now(checkpoint, model, reference, asked)
+            return _chosen_now(checkpoint, model, reference, limits)
         if not choice.precision:
             return reference, choice.why
-        return OpenVinoEngine(model, choice.precision), choice.why
+        return OpenVinoEngine(model, choice.precision, limits), choice.why
     except ImportError:
-        return reference, "OpenVINO is not installed"
+        return reference, NOT_INSTALLED
     except Exception:  # whatever is wrong with it, torch goes on answering
         log.exception("OpenVINO cannot be used")
-        return reference, "OpenVINO does not work here; see the log"
+        return reference, BROKEN
 
 
-def chosen(sha256: str) -> Choice | None:
-    """What was chosen before for the model with these weights; None where nothing was."""
+def chosen(sha256: str, limits: Mapping[str, float]) -> Choice | None:
+    """What was chosen before for the model with these weights; None where nothing was.
+
+    Args:
+        limits: those of its card. With others a new choice is due.
+    """
     try:
         saved = json.loads((_folder(sha256) / CHOICE).read_text(encoding="utf-8"))
-        return (
-            Choice(str(saved["precision"]), str(saved["why"])) if saved["cpu"] == _cpu() else None
-        )
+        precision, correlation = str(saved["precision"]), float(saved["same"])
+        if saved["cpu"] != _cpu() or saved["limits"] != limits:
+            return None
+        return Choice(precision, same(correlation) if precision else other(correlation))
     except (OSError, ValueError, KeyError, TypeError, ImportError):
         return None
 
 
 def _chosen_now(
-    checkpoint: Checkpoint, model: "openvino.Model", reference: "Engine", asked: str
-) -> Choice:
+    checkpoint: Checkpoint,
+    model: "openvino.Model",
+    reference: "Engine",
+    limits: Mapping[str, float],
+) -> tuple["Engine", Reason]:
     """Try the precisions that this CPU is quick in, and keep what came out."""
+    photos = check_photos(checkpoint.preprocessing)
+    for precision in precisions(limits):
+        engine, why = OpenVinoEngine(model, precision, limits), same
+        correlation = agreement(reference, engine, photos)
+        if correlation >= AGREEMENT[precision]:
+            break
+    else:
+        engine, precision, why = reference, "", other
+    if checkpoint.sha256:
+        said = {"precision": precision, "same": correlation, "cpu": _cpu(), "limits": limits}
+        with contextlib.suppress(OSError):  # then it is tried again next time
+            replace_file(_folder(checkpoint.sha256) / CHOICE, json.dumps(said).encode())
+    return engine, why(correlation)
+
+
+def precisions(limits: Mapping[str, float]) -> list[str]:
+    """Those that this CPU has instructions for, the fastest one first; int8 needs `limits`."""
     import openvino
 
     able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    photos = check_photos(checkpoint)
-    for precision in [asked] if asked else (["bf16"] if "BF16" in able else []) + ["f32"]:
-        same = agreement(reference, OpenVinoEngine(model, precision), photos)
-        why = f"OpenVINO in {precision} finds the same as torch: its maps correlate {same:.6f}"
-        if same >= AGREEMENT[precision]:
-            break
-    else:
-        precision = ""
-        why = f"OpenVINO finds something else than torch here: its maps correlate {same:.6f}"
-    if checkpoint.sha256 and not asked:
-        said = json.dumps({"precision": precision, "why": why, "cpu": _cpu()})
-        with contextlib.suppress(OSError):  # then it is tried again next time
-            replace_file(_folder(checkpoint.sha256) / CHOICE, said.encode())
-    return Choice(precision, why)
+    try:  # OpenVINO calls every CPU able to do int8
+        vnni = not INT8_FLAGS.isdisjoint(Path("/proc/cpuinfo").read_text("utf-8").split())
+    except OSError:  # another system than Linux
+        vnni = False
+    return [*(["int8"] if limits and vnni else []), *(["bf16"] if "BF16" in able else []), "f32"]
 
 
 def converted(checkpoint: Checkpoint) -> "openvino.Model":
@@ -175,25 +218,6 @@ def _traced(network: nn.Module) -> "openvino.Model":
         decoder = TorchScriptPythonDecoder(_Features(network).eval(), example_input=photo)
     loaded = reader.load(decoder)
     return reader.convert(loaded)
-
-
-def agreement(one: "Engine", other: "Engine", photos: Tensor) -> float:
-    """The least correlation, over photos (N, 3, H, W), of the feature maps of two engines."""
-    least = 1.0
-    for photo in photos:
-        a, b = (engine.features(photo[None]).ravel() for engine in (one, other))
-        least = min(least, float(np.corrcoef(a, b)[0, 1]))
-    return least if np.isfinite(least) else 0.0
-
-
-def check_photos(checkpoint: Checkpoint) -> Tensor:
-    """Four pictures of soft blobs in many colours, the same ones always: (4, 3, size, size)."""
-    rng = np.random.default_rng(0)
-    prepare, pictures = checkpoint.preprocessing.tensor, []
-    for cells in (4, 8, 16, 32):
-        small = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-        pictures.append(prepare(small.resize((256, 256), Image.Resampling.BICUBIC)))
-    return torch.stack(pictures)
 
 
 class _Features(nn.Module):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.choice import Reason
 from herbdemo.engine import Engine, TorchEngine, serving
 from herbdemo.errors import HerbError
 from herbdemo.herbs import Herb, herb_named
@@ -46,6 +47,7 @@ class Answer:
         verdict: "certain", "unsure", or "unknown" when it shows none of the model's herbs.
         features: the feature map A, float32 (2048, h, w), which covers the whole photo.
         model, sha256: which model answered. device: what it ran on.
+        why: the reason for that, where there was a choice.
         stages: milliseconds of each step; batched steps are shared out evenly.
     """
 
@@ -59,6 +61,7 @@ class Answer:
     stages: dict[str, float]
     _head: Head = field(repr=False)
     _herbs: tuple[str, ...] = field(repr=False)
+    why: Reason | None = None
 
     @property
     def ms(self) -> float:
@@ -221,6 +224,7 @@ class Recogniser:
                 model=self.checkpoint.id,
                 sha256=self.checkpoint.sha256,
                 device=self.device,
+                why=self.engine.why,
                 stages={"open": one.photo.ms, "prepare": one.ms, **clock.stages},
                 _head=self.head,
                 _herbs=self.checkpoint.herbs,

@@ -65,9 +65,13 @@ def seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HERBDEMO_HOME for this test alone: a path that does not exist yet."""
+    """HERBDEMO_HOME for this test alone: a path that does not exist yet.
+
+    Torch answers, so that no test converts its model in the background.
+    """
     folder = tmp_path_factory.mktemp("home") / "herbdemo"
     monkeypatch.setenv("HERBDEMO_HOME", str(folder))
+    monkeypatch.setenv("HERBDEMO_ENGINE", "torch")
     return folder
 
 
@@ -165,6 +169,7 @@ def serve(folder: Path, **environment: str) -> Iterator[str]:
     log = folder / "server.log"
     variables = {
         "HERBDEMO_HOME": str(folder / "home"),
+        "HERBDEMO_ENGINE": "auto",
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_NUM_PORTS": "1",  # a taken port is an error, not a reason to move on

@@ -205,6 +205,13 @@ def test_calibrated_fits_temperature_and_thresholds_and_measures(toy_model, val)
 
 
 def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp_path):
+    done, total = [], 0
+
+    def progress(now: int, of: int) -> None:
+        nonlocal total
+        done.append(now)
+        total = of
+
     finished = finish(
         toy.network.state_dict(),
         name="finished",
@@ -213,6 +220,7 @@ def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp
         train=samples["train"],
         val=samples["val"],
         card={"parent": "nobody"},
+        progress=progress,
     )
     assert finished.herbs == HERBS
     assert finished.card["parent"] == "nobody"
@@ -222,6 +230,13 @@ def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp
     assert finished.statistics["moment"].shape == (2048 * 2049 // 2,)
     assert finished.statistics["bank"].shape == (14, 128)
     assert not torch.equal(finished.network.fc.weight, toy.network.fc.weight)  # blended
+    int8 = finished.card["int8"]
+    assert int8["photos"] == 14
+    assert len(int8["limits"]) == 52
+    assert int8["val"]["photos"] == 28
+    assert int8["val"]["maps"] > 0.9
+    assert done == sorted(done)
+    assert done[-1] == total
 
     save_checkpoint(finished, tmp_path / "finished")
     loaded = load_checkpoint(tmp_path / "finished")

@@ -10,17 +10,17 @@ import torch
 from toys import HERBS, herb_photo, refusal
 
 from herbdemo import openvino_engine
+from herbdemo.choice import ASKED, NO_LIMITS, UNTRIED, agreement, check_photos
+from herbdemo.dataset import scan
 from herbdemo.engine import TorchEngine, said, serving
 from herbdemo.files import home
-from herbdemo.heatmap import class_maps, normalised
-from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, agreement, converted
+from herbdemo.likeness import likeness
+from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted, precisions
+from herbdemo.quantise import limits_in, limits_of
 from herbdemo.recognise import Recogniser
-from herbdemo.scores import Head, expected_calibration_error
+from herbdemo.registry import Registry
 
 openvino = pytest.importorskip("openvino")
-
-POINTS = 0.003  # top-1 and ECE may differ by so much from those of float32
-SAME, LIKE = 0.99, 0.99  # share of photos with the same herb; least correlation of heatmaps
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def model(toy_model):
 def answering(toy_model, monkeypatch):
     """`answering("auto")` is the engine that serves the toy model, once the choice is made."""
 
-    def make(wanted: str = "auto"):
+    def make(wanted: str = "auto", **card):
         monkeypatch.setenv("HERBDEMO_ENGINE", wanted)
-        engine = serving(toy_model)
+        engine = serving(replace(toy_model, card={**toy_model.card, **card}))
         assert engine.wait(120)
         return engine
 
@@ -84,40 +84,20 @@ def test_a_second_answer_leaves_the_first_one_alone(model):
     assert (first == kept).all()
 
 
-def test_the_default_model_passes_the_gate(data):
-    """The bars that the engine in use must clear, on all photos of the test split."""
-    from herbdemo.dataset import scan
-    from herbdemo.photo import open_photo
-    from herbdemo.registry import Registry
-
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precision = "bf16" if "BF16" in able else "f32"
+@pytest.fixture(scope="module")
+def alike(data):
+    """How each precision that this CPU is quick in answers beside torch, on all test photos."""
     checkpoint = Registry().load()
-    head, samples = Head.of(checkpoint), scan(data / "herbs" / "test")
-    engines = TorchEngine(checkpoint.network), OpenVinoEngine(converted(checkpoint), precision)
-    pooled, alike = ([], []), []
-    for start in range(0, len(samples), 16):
-        photos = [open_photo(s.path, longest=512) for s in samples[start : start + 16]]
-        batch = torch.stack([checkpoint.preprocessing.tensor(photo.image) for photo in photos])
-        both = [engine.features(batch) for engine in engines]
-        for rows, maps in zip(pooled, both, strict=True):
-            rows.append(maps.mean(axis=(2, 3)))
-        for sample, *maps in zip(samples[start:], *both, strict=False):
-            row = head.weight[[checkpoint.herbs.index(sample.herb)]]
-            one, other = (normalised(class_maps(A, row)).ravel() for A in maps)
-            if one.any():
-                alike.append(float(np.corrcoef(one, other)[0, 1]))
-    truth = np.array([checkpoint.herbs.index(sample.herb) for sample in samples])
-    odds = [head.probabilities(np.concatenate(rows)) for rows in pooled]
-    best = [found.argmax(axis=1) for found in odds]
-    errors = [
-        expected_calibration_error(found.max(axis=1), herb == truth)
-        for found, herb in zip(odds, best, strict=True)
-    ]
-    assert abs((best[0] == truth).mean() - (best[1] == truth).mean()) <= POINTS
-    assert (best[0] == best[1]).mean() >= SAME
-    assert abs(errors[0] - errors[1]) <= POINTS
-    assert min(alike) >= LIKE
+    limits, model = limits_in(checkpoint.card), converted(replace(checkpoint, sha256=""))
+    engines = {p: OpenVinoEngine(model, p, limits) for p in precisions(limits)}
+    return likeness(checkpoint, engines, scan(data / "herbs" / "test"))
+
+
+@pytest.mark.parametrize("precision", ["int8", "bf16", "f32"])
+def test_the_default_model_passes_the_gate(alike, precision):
+    if precision not in alike:
+        pytest.skip(f"this CPU has no instructions for {precision}")
+    assert alike[precision].passes, alike[precision]
 
 
 # What is chosen
@@ -130,15 +110,17 @@ def test_the_first_answer_waits_for_no_conversion(toy_model, monkeypatch):
     assert answer.candidates
     assert engine.wait(120)
     assert "openvino" in engine.name
-    assert "same as torch" in engine.why
+    assert "sees what torch sees" in engine.why.en
+    assert answer.why.zh
 
 
 def test_what_was_converted_and_chosen_is_not_done_again(answering, no_conversion, monkeypatch):
     first = answering()
     no_conversion()
-    monkeypatch.setattr(openvino_engine, "agreement", None)  # calling it would fail
+    monkeypatch.setattr(TorchEngine, "features", None)  # calling it would fail
     again = answering()
     assert (again.name, again.why) == (first.name, first.why)
+    assert again.features(torch.zeros(1, 3, 64, 64)).shape == (1, 2048, 2, 2)
 
 
 def test_a_damaged_copy_is_made_anew(answering):
@@ -161,11 +143,11 @@ def test_an_engine_that_finds_something_else_is_not_used(answering, monkeypatch)
     monkeypatch.setattr(openvino_engine, "agreement", lambda *engines: 0.98)
     engine = answering()
     assert engine.name.endswith("torch")
-    assert "something else" in engine.why
+    assert "something else" in engine.why.en
 
 
 def test_agreement_notices_a_network_that_is_another(toy_model, reference, model):
-    photos = openvino_engine.check_photos(toy_model)
+    photos = check_photos(toy_model.preprocessing)
     assert agreement(reference, OpenVinoEngine(model, "f32"), photos) >= AGREEMENT["f32"]
 
     class Other:
@@ -181,7 +163,7 @@ def test_without_openvino_torch_goes_on(answering, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     engine = answering()
     assert engine.name.endswith("torch")
-    assert "not installed" in engine.why
+    assert "not installed" in engine.why.en
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(answering):
@@ -190,20 +172,59 @@ def test_a_folder_that_cannot_be_written_costs_only_time(answering):
     assert "openvino" in answering("openvino-f32").name
 
 
-@pytest.mark.parametrize("wanted", ["torch", ""])
-def test_torch_is_used_where_nothing_else_is_asked_for(answering, wanted):
-    assert answering(wanted).name.endswith("torch")
+def test_torch_is_used_where_it_is_asked_for(answering):
+    assert answering("torch").name.endswith("torch")
     assert not (home() / "engines").exists()
 
 
+def test_the_fastest_is_used_where_nothing_is_asked_for(answering):
+    assert "openvino" in answering("").name
+
+
 def test_it_says_what_answers_and_why(answering, toy_model):
-    answering("torch")
-    assert "torch: nothing else was asked for" in said(toy_model.sha256)
-    answering("openvino-f32")
-    assert "openvino-f32: HERBDEMO_ENGINE asks for it" in said(toy_model.sha256)
+    for wanted, name in (("torch", "cpu · torch"), ("openvino-f32", "cpu · openvino f32")):
+        answering(wanted)
+        assert said(toy_model.card) == (name, ASKED)
     chosen = answering("auto")
-    assert chosen.why in said(toy_model.sha256)
-    assert "nothing faster has been tried" in said("0" * 64)
+    assert said(toy_model.card) == (chosen.name, chosen.why)
+    assert said({**toy_model.card, "sha256": "0" * 64}) == ("cpu · torch", UNTRIED)
+
+
+# Eight bits
+
+
+@pytest.fixture(scope="module")
+def passed(toy_model, reference) -> dict:
+    """What the card of a model that passed the gate says of eight bits."""
+    limits = limits_of(reference, [check_photos(toy_model.preprocessing)])
+    return {"passes": True, "limits": limits}
+
+
+def test_eight_bits_are_chosen_once_the_card_lets_them(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", {"processor"})  # as in every /proc/cpuinfo
+    assert "int8" not in answering().name
+    assert "int8" not in answering(int8={**passed, "passes": False}).name
+    assert answering(int8=passed).name == "cpu · openvino int8"  # chosen anew, as the card changed
+    monkeypatch.setattr(TorchEngine, "features", None)
+    assert answering(int8=passed).name == "cpu · openvino int8"
+
+
+def test_eight_bits_are_not_chosen_without_their_instructions(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", set())
+    assert "int8" not in answering(int8=passed).name
+
+
+def test_eight_bits_that_see_something_else_make_room_for_the_next(answering, passed, monkeypatch):
+    monkeypatch.setattr(openvino_engine, "INT8_FLAGS", {"processor"})
+    small = {name: limit / 50 for name, limit in passed["limits"].items()}
+    engine = answering(int8={**passed, "limits": small})
+    assert "openvino" in engine.name
+    assert "int8" not in engine.name
+
+
+def test_eight_bits_need_a_card_that_passed_also_where_they_are_asked_for(answering, toy_model):
+    engine = answering("openvino-int8")
+    assert (engine.name, engine.why) == said(toy_model.card) == ("cpu · torch", NO_LIMITS)
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "openvino-int4", "自动"])

@@ -10,6 +10,7 @@ import torch
 from toys import HERBS, herb_photo, refusal, same
 
 from herbdemo import explain, heatmap
+from herbdemo.engine import TorchEngine
 from herbdemo.explain import LAYERS, METHODS, SLOW, Explainer, Stopped
 from herbdemo.network import HerbNet, with_head
 
@@ -317,10 +318,17 @@ def test_four_threads_give_the_maps_of_one(explainer):
 def test_one_explainer_serves_the_active_model(toy, monkeypatch):
     class Active:
         checkpoint = toy
+        engine = TorchEngine(toy.network)
 
     monkeypatch.setattr(explain, "current", lambda: Active)
     monkeypatch.setattr(explain, "_current", None)
     first = explain.explainer()
     assert explain.explainer() is first
+    asked, features = [], Active.engine.features
+    monkeypatch.setattr(
+        Active.engine, "features", lambda batch: asked.append(len(batch)) or features(batch)
+    )
+    first.probabilities(torch.zeros(3, 3, 64, 64), HERB)
+    assert asked == [3]  # by what answers photos, which may be faster than torch
     Active.checkpoint = replace(toy, id="another")
     assert explain.explainer().checkpoint.id == "another"

@@ -17,8 +17,8 @@ def teach(monkeypatch, toy_model, tmp_path):
     """`teach(session, herb, n)` gives the sandbox of a tab n photos; `extend` itself is a toy."""
 
     class Recogniser:
-        def __init__(self, checkpoint):
-            self.checkpoint = checkpoint
+        def __init__(self, checkpoint, *, engine):
+            self.checkpoint, self.engine = checkpoint, engine
 
     def extend(checkpoint, samples, *, name):
         assert checkpoint is model.recogniser().checkpoint
@@ -28,7 +28,7 @@ def teach(monkeypatch, toy_model, tmp_path):
         herbs = sorted({sample.herb for sample in samples})
         return types.SimpleNamespace(herbs=herbs, photos=len(samples))
 
-    shared = types.SimpleNamespace(checkpoint=toy_model)
+    shared = types.SimpleNamespace(checkpoint=toy_model, engine=object())
     monkeypatch.setattr(model, "recogniser", lambda: shared)
     monkeypatch.setattr("herbdemo.extend.extend", extend)
     monkeypatch.setattr("herbdemo.recognise.Recogniser", Recogniser)
@@ -46,6 +46,7 @@ def test_a_sandbox_learns_for_one_tab_alone(teach, home):
     teach()
     assert sandbox.recogniser("tab").checkpoint.herbs == [NEW]
     assert sandbox.recogniser("another") is None
+    assert sandbox.recogniser("tab").engine is model.recogniser().engine  # no second network
     assert not home.exists()  # neither the library nor a model
 
 
@@ -82,7 +83,9 @@ def test_a_sandbox_learns_again_when_the_shared_model_was_changed(teach, toy_mod
     before = teach(n=2).recogniser
     assert sandbox.recogniser("tab") is before
     other = types.SimpleNamespace(sha256="another")
-    monkeypatch.setattr(model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other))
+    monkeypatch.setattr(
+        model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other, engine=None)
+    )
     after = sandbox.recogniser("tab")
     assert after is not before
     assert after.checkpoint.photos == 2
@@ -93,7 +96,9 @@ def test_a_sandbox_whose_photos_are_gone_ends_with_the_model_it_was_made_for(tea
     for path in teach(n=1).photos[NEW]:
         path.unlink()
     other = types.SimpleNamespace(sha256="another")
-    monkeypatch.setattr(model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other))
+    monkeypatch.setattr(
+        model, "recogniser", lambda: types.SimpleNamespace(checkpoint=other, engine=None)
+    )
     assert refusal(sandbox.recogniser, "tab").hint == "sandbox-gone"
     assert sandbox.of("tab") is None
     assert sandbox.recogniser("tab") is None

@@ -46,6 +46,7 @@ class Answer:
     model: str = "toy"
     sha256: str = "0123456789abcdef" * 4
     device: str = "cpu · toy"
+    why: Text = texts.ORIGINAL
     herbs: tuple[str, ...] = ()
     ms: float = 12.3
     stages: dict = dataclasses.field(default_factory=lambda: {"network": 12.0, "other": 0.3})
@@ -171,7 +172,7 @@ def test_every_result_says_that_it_is_no_medical_advice_and_names_its_model():
     page = result.answer_html(answer())
     assert "not medical advice" in page
     assert "不能代替医师" in page
-    for part in ("toy", "01234567", "12 ms", "12 毫秒", "cpu · toy"):
+    for part in ("toy", "01234567", "12 ms", "12 毫秒", f"cpu · toy: {texts.ORIGINAL.html}"):
         assert part in page
 
 

@@ -164,10 +164,12 @@ def _colophon(answer: "Answer", page: float) -> str:
         f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
         for stage, ms in {**answer.stages, "page": page}.items()
     )
+    engine = html.escape(answer.device)
+    why = f"<p>{engine}: {Text(answer.why.zh, answer.why.en).html}</p>" if answer.why else ""
     return (
         f'<footer class="colophon"><details><summary><span>{texts.MODEL.html} <b>{model}</b></span>'
         f'<code title="sha256 {answer.sha256}">{answer.sha256[:8]}</code>'
         f"<span>{texts.MILLISECONDS.format(f'{answer.ms:.0f}').html}</span>"
-        f"<span>{html.escape(answer.device)}</span></summary>"
-        f"<p>{stages}</p><p>sha256 <code>{answer.sha256}</code></p></details></footer>"
+        f"<span>{engine}</span></summary>"
+        f"{why}<p>{stages}</p><p>sha256 <code>{answer.sha256}</code></p></details></footer>"
     )

@@ -105,9 +105,11 @@ def _taught(session: str, photos: dict[str, list[Path]]) -> Box:
     from herbdemo.extend import extend
     from herbdemo.recognise import Recogniser
 
-    shared = model.recogniser().checkpoint
+    base = model.recogniser()
+    shared = base.checkpoint
     samples = [Sample(path, herb) for herb, paths in photos.items() for path in paths]
-    taught = Recogniser(extend(shared, samples, name=NAME))
+    # Only the head is its own: the convolutions, and so the engine, are those of the shared model.
+    taught = Recogniser(extend(shared, samples, name=NAME), engine=base.engine)
     box = Box(photos, taught, shared.sha256, time.monotonic())
     with _lock:
         _boxes[session] = box
