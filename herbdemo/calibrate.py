@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
+from herbdemo.decoded import reduced
 from herbdemo.discriminant import blended
-from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract, joined, measure
+from herbdemo.evaluate import Features, Known, engine_for, extract, joined, measure
 from herbdemo.network import network_from_state
 from herbdemo.scores import Head, directions
 
@@ -38,6 +41,8 @@ def finish(
     card: Mapping[str, Any],
     unseen: Sequence[Sample] = (),
     memory: "Memory | None" = None,
+    opened: Callable[[Path], Image.Image] = reduced,
+    known: Known | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
@@ -49,20 +54,21 @@ def finish(
     `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
 
     Args:
+        opened, known: see `evaluate.extract`.
         progress: told how many photos are done, of how many; what it raises ends the work.
     """
-    # Rounded as they will be saved, so that what is measured is what will be loaded.
-    rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
-    network = network_from_state(rounded)
-    engine = TorchEngine(network)
+    network = network_from_state(as_saved(state))
+    engine = engine_for(network, len(train) + len(val))
     held_out = [*val, *unseen]
     total = len(train) + len(val) + len(held_out)
 
     def after(seen: int) -> Callable[[int, int], None]:
         return lambda done, _: progress(seen + done, total)
 
-    train_features = extract(engine, train, herbs, preprocessing, progress=after(0))
-    val_features = extract(engine, val, herbs, preprocessing, progress=after(len(train)))
+    look = partial(extract, engine, herbs=herbs, preprocessing=preprocessing, opened=opened,
+                   known=known)  # fmt: skip
+    train_features = look(train, progress=after(0))
+    val_features = look(val, progress=after(len(train)))
     prints, _ = fingerprints(held_out, progress=after(total - len(held_out)))
     statistics = feature_statistics(train_features, len(herbs))
     if memory:
@@ -92,6 +98,11 @@ def finish(
         ),
         val_features,
     )
+
+
+def as_saved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rounded as it will be saved, so that what is measured is what will be loaded."""
+    return {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
 
 
 def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
