@@ -80,17 +80,22 @@ def batch_loader(
             hint="batch-too-small",
         )
     transform = training_transform(preprocessing, size=recipe.size_at(epoch))
-    gpu = torch.cuda.is_available()
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that share this machine's cores
     return DataLoader(
         SeededDataset(PhotoDataset(samples, herbs, transform, opened)),
         batch_sampler=[local_part(batch) for batch in batches],
-        # On a CPU the network wants the cores itself: 3 ms of one go into a photo here, 50 there.
-        num_workers=min(16, max(1, (os.cpu_count() or 2) // (1 if gpu else 2) // here)),
-        pin_memory=gpu,  # so that copying goes on beside the work
+        num_workers=workers(),
+        pin_memory=torch.cuda.is_available(),  # so that copying goes on beside the work
         generator=torch.Generator().manual_seed(rank()),  # else it draws from the global one
         worker_init_fn=_be_a_worker,
     )
+
+
+def workers() -> int:
+    """How many processes load the photos of this one."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that share this machine's cores
+    # On a CPU the network wants the cores itself: 3 ms of one go into a photo here, 50 there.
+    share = 1 if torch.cuda.is_available() else 2
+    return min(16, max(1, (os.cpu_count() or 2) // share // here))
 
 
 def _be_a_worker(number: int) -> None:

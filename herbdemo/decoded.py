@@ -15,8 +15,6 @@ from herbdemo.photo import open_photo
 DECODED = 512  # px: twice what the network sees, so that the one resize decides the pixels
 MOST = 8 << 30  # bytes on disk: some 13,000 photos of the shape of a camera's
 SPARED = 4 << 30  # bytes of the disk that are left free, for the state of the training and others
-    4 << 30
-)  # bytes of the disk that are left free, for the training's own state and for others
 _HEADER = struct.Struct("<32sHH")  # which file it was, width, height
 
 
