@@ -5,7 +5,8 @@
 The real loop, `train.fit` on real photos, takes turns in one process with the bare forward and
 backward passes of the same network on random tensors: same depth, precision, batch and side. An
 epoch of the loop, then as many bare steps, and so on; medians. AdamW's step on the same network is
-stated apart. "quick" is one pass over the photos, beside the engine's passes over random tensors.
+stated apart. Time is what the clock says and, less disturbed by whatever else the computer does, what
+the processors spent, the workers' included. "quick" is one pass over the photos, beside the engine's passes over random tensors.
 `--large` makes 12-megapixel photos and trains on these.
 """
 
@@ -18,9 +19,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import numpy as np
+import psutil
 import torch
 from PIL import Image
 from torch.nn import functional
@@ -55,29 +56,34 @@ class Bare:
         self.x = x.to(memory_format=torch.channels_last)
         self.y = torch.randint(network.fc.out_features, (recipe.batch,), device=device)
 
-    def step(self) -> tuple[float, float]:
-        """Seconds of forward and backward, and of the optimizer."""
+    def step(self) -> tuple[np.ndarray, np.ndarray]:
+        """Seconds, as `spent`, of forward and backward, and of the optimizer."""
         self.optimizer.zero_grad()
-        started = now(self.x.device)
+        started = spent(self.x.device)
         with self.autocast():
             logits = self.network(self.x)
         functional.cross_entropy(logits.float(), self.y).backward()
-        passed = now(self.x.device)
+        passed = spent(self.x.device)
         self.optimizer.step()
-        return passed - started, now(self.x.device) - passed
+        return passed - started, spent(self.x.device) - passed
 
 
-def now(device: torch.device) -> float:
-    if device.type == "cuda":
+def spent(device: torch.device | None = None) -> np.ndarray:
+    """Seconds by the clock, and of processors by this process and its workers."""
+    if device and device.type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
+    workers = [child.cpu_times() for child in psutil.Process().children()]
+    return np.array([
+        time.perf_counter(),
+        time.process_time() + sum(times.user + times.system for times in workers),
+    ])  # fmt: skip
 
 
 def loop(
     network: HerbNet, photos: Sequence[Sample], recipe: Recipe, turns: int, steps: int
-) -> dict[str, list[float]]:
-    """Seconds per photo of each tenth step on, of the bare passes, and of the optimizer."""
-    seconds, last = defaultdict(list), [0.0]
+) -> dict[str, list[np.ndarray]]:
+    """Seconds per photo, as `spent`, of each tenth step on, of the bare passes, and of the optimizer."""
+    seconds, last = defaultdict(list), [spent()]
     herbs = herbs_of(photos)
     replace_head(network, len(herbs))
     bare = Bare(copy.deepcopy(network), recipe, recipe.size_at(0))
@@ -87,7 +93,7 @@ def loop(
         if event.kind == "step":
             # Ten steps to the next one. The first ten of an epoch hold the workers' start.
             number = (event.values["step"] - 1) % steps
-            at = time.perf_counter()
+            at = spent()
             if number >= 10:
                 seconds["loop"].append((at - last[0]) / 10 / recipe.batch)
             last[0] = at
@@ -104,19 +110,19 @@ def loop(
     return seconds
 
 
-def once(network: HerbNet, photos: Sequence[Sample], turns: int) -> dict[str, list[float]]:
-    """Seconds per photo of a pass over the photos, and of the engine's bare passes."""
+def once(network: HerbNet, photos: Sequence[Sample], turns: int) -> dict[str, list[np.ndarray]]:
+    """Seconds per photo, as `spent`, of a pass over the photos, and of the engine's bare passes."""
     seconds = defaultdict(list)
     engine = TorchEngine(network)
     x = torch.randn(BATCH, 3, 224, 224)
     for _ in range(turns):
-        started = time.perf_counter()
+        started = spent()
         extract(engine, photos, (), Preprocessing())
-        seconds["loop"].append((time.perf_counter() - started) / len(photos))
+        seconds["loop"].append((spent() - started) / len(photos))
         for _ in range(3):
-            started = time.perf_counter()
+            started = spent()
             engine.features(x)
-            seconds["bare"].append((time.perf_counter() - started) / BATCH)
+            seconds["bare"].append((spent() - started) / BATCH)
     return seconds
 
 
@@ -134,29 +140,29 @@ def large(folder: Path, count: int) -> list[Sample]:
     return samples
 
 
-def row(name: str, side: int, seconds: dict[str, list[float]]) -> dict[str, object]:
-    speed = {key: 1 / median(values) for key, values in seconds.items()}
+def row(name: str, side: int, seconds: dict[str, list[np.ndarray]]) -> dict[str, object]:
+    loop, bare = (np.median(seconds[key], axis=0) for key in ("loop", "bare"))
+    with_optimizer = bare + np.median(seconds["optimizer"] or [[0.0, 0.0]], axis=0)
     return {
         "preset": name,
         "side": side,
-        "photos_per_second": speed["loop"],
-        "bare": speed["bare"],
-        "share": speed["loop"] / speed["bare"],
-        # Of the time of a bare step and the optimizer's together.
-        "share_with_optimizer": speed["loop"] * (1 / speed["bare"] + 1 / speed["optimizer"])
-        if "optimizer" in speed
-        else None,
+        "photos_per_second": 1 / loop[0],
+        "bare": 1 / bare[0],
+        "share": bare[0] / loop[0],
+        "share_with_optimizer": with_optimizer[0] / loop[0],
+        "share_of_cpu": bare[1] / loop[1],
+        "share_of_cpu_with_optimizer": with_optimizer[1] / loop[1],
     }
 
 
 def show(rows: Sequence[dict[str, object]], say: Callable[[str], None] = print) -> None:
-    say("| preset | px | photos/s | bare forward + backward | share | share, AdamW counted |")
-    say("|---|---|---|---|---|---|")
+    say("| preset | px | photos/s | bare forward + backward | share | AdamW counted "
+        "| share of processor time | AdamW counted |")  # fmt: skip
+    say("|---|---|---|---|---|---|---|---|")
     for each in rows:
-        counted = each["share_with_optimizer"]
         say(f"| {each['preset']} | {each['side']} | {each['photos_per_second']:.1f} "
-            f"| {each['bare']:.1f} | {each['share']:.0%} "
-            f"| {'–' if counted is None else f'{counted:.0%}'} |")  # fmt: skip
+            f"| {each['bare']:.1f} | {each['share']:.0%} | {each['share_with_optimizer']:.0%} "
+            f"| {each['share_of_cpu']:.0%} | {each['share_of_cpu_with_optimizer']:.0%} |")  # fmt: skip
 
 
 def main() -> None:
