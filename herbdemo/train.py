@@ -202,7 +202,9 @@ def fit(
 
     # 1. The head, on features of the network as it is.
     network = network.eval().to(device, memory_format=torch.channels_last)
-    anchor = Anchor(copy.deepcopy(network), memory) if memory and recipe.epochs else None
+    anchor = None
+    if memory and recipe.epochs:
+        anchor = Anchor(copy.deepcopy(network), memory, accelerator.autocast)
     state_file = run / STATE
     resume = bool(distributed.agreed(resume and state_file.exists()))
     if resume:
