@@ -21,9 +21,10 @@ import torch
 from herbdemo.calibrate import feature_statistics
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample, scan
+from herbdemo.decoded import DECODED
 from herbdemo.discriminant import covariance, moments
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import BATCH, DECODED, Features
+from herbdemo.evaluate import BATCH, Features
 from herbdemo.extend import extend
 from herbdemo.network import with_head
 from herbdemo.photo import open_photo

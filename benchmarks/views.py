@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from herbdemo.calibrate import fit_temperature
 from herbdemo.checkpoint import Preprocessing
 from herbdemo.dataset import Sample, scan
+from herbdemo.decoded import DECODED
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import DECODED
 from herbdemo.photo import open_photo
 from herbdemo.registry import Registry
 from herbdemo.scores import Head

@@ -39,7 +39,7 @@ def training_transform(preprocessing: Preprocessing, *, size: int) -> v2.Compose
             v2.RandomApply([Recompressed(quality=(30, 75))], p=0.1),
             v2.PILToTensor(),
             v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(preprocessing.mean, preprocessing.std),
+            v2.Normalize(preprocessing.mean, preprocessing.std, inplace=True),
             v2.RandomErasing(p=0.1, scale=(0.02, 0.15)),
         ]
     )
@@ -65,7 +65,9 @@ class SmallInFrame(nn.Module):
             tint = tuple(min(255, max(0, shade + random.randint(-25, 25))) for _ in range(3))
             frame = Image.new("RGB", image.size, tint)
         else:
-            frame = image.filter(ImageFilter.GaussianBlur(max(image.size) / 12))
+            # At an eighth of the size: nobody can tell, and it takes a tenth of the time.
+            least = image.reduce(8)
+            frame = least.filter(ImageFilter.GaussianBlur(max(least.size) / 12)).resize(image.size)
         left = random.randint(0, width - small.width)
         top = random.randint(0, height - small.height)
         frame.paste(small, (left, top))

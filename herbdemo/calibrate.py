@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
+from herbdemo.decoded import reduced
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract, joined, measure
+from herbdemo.evaluate import Features, Known, engine_for, extract, joined, measure
 from herbdemo.likeness import likeness, prepared
 from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
@@ -27,6 +31,7 @@ DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 tim
 KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
 KEPT_HELD_OUT = 20  # validation photos of each herb whose features are kept, 4 KB each
 LIMITS_FROM = 320  # photos; more change the limits of int8 by a few percent
+JUDGED_ON = 600  # photos; two passes over each, whose time should stay small beside the training's
 KNOWN_KEPT = 0.96  # share of the herbs' own validation photos that are not called unknown
 
 
@@ -41,6 +46,8 @@ def finish(
     card: Mapping[str, Any],
     unseen: Sequence[Sample] = (),
     memory: "Memory | None" = None,
+    opened: Callable[[Path], Image.Image] = reduced,
+    known: Known | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
@@ -52,20 +59,22 @@ def finish(
     `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
 
     Args:
+        opened, known: see `evaluate.extract`.
         progress: told how many photos are done, of how many; what it raises ends the work.
     """
-    # Rounded as they will be saved, so that what is measured is what will be loaded.
-    rounded = {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
-    network = network_from_state(rounded)
-    engine = TorchEngine(network)
+    network = network_from_state(as_saved(state))
+    engine = engine_for(network, len(train) + len(val))
     held_out = [*val, *unseen]
-    total = len(train) + 2 * len(val) + min(LIMITS_FROM, len(train)) + len(held_out)
+    total = (len(train) + len(val) + len(held_out) + min(LIMITS_FROM, len(train))
+             + min(JUDGED_ON, len(val)))  # fmt: skip
 
     def after(seen: int) -> Callable[[int, int], None]:
         return lambda done, _: progress(seen + done, total)
 
-    train_features = extract(engine, train, herbs, preprocessing, progress=after(0))
-    val_features = extract(engine, val, herbs, preprocessing, progress=after(len(train)))
+    look = partial(extract, engine, herbs=herbs, preprocessing=preprocessing, opened=opened,
+                   known=known)  # fmt: skip
+    train_features = look(train, progress=after(0))
+    val_features = look(val, progress=after(len(train)))
     prints, _ = fingerprints(held_out, progress=after(len(train) + len(val)))
     statistics = feature_statistics(train_features, len(herbs))
     if memory:
@@ -95,7 +104,8 @@ def finish(
         ),
         val_features,
     )
-    int8 = eight_bits(finished, train, val, progress=after(len(train) + len(val) + len(held_out)))
+    int8 = eight_bits(finished, train, val, opened=opened,
+                      progress=after(len(train) + len(val) + len(held_out)))  # fmt: skip
     return replace(finished, card={**finished.card, "int8": int8})
 
 
@@ -104,28 +114,40 @@ def eight_bits(
     train: Sequence[Sample],
     val: Sequence[Sample],
     *,
+    opened: Callable[[Path], Image.Image] = reduced,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """What the card says of eight bits: their limits, and how alike the answers are on `val`.
 
     Args:
+        opened: gives the picture of a file, see `decoded`.
         progress: told how many photos are done, of how many; what it raises ends the work.
     """
-    few = [
-        train[i] for i in np.linspace(0, len(train) - 1, min(LIMITS_FROM, len(train)), dtype=int)
-    ]
-    total = len(few) + len(val)
-    photos = prepared(few, checkpoint, progress=lambda done: progress(done, total))
+    few, judges = _spread(train, LIMITS_FROM), _spread(val, JUDGED_ON)
+    total = len(few) + len(judges)
+    photos = prepared(few, checkpoint, opened=opened, progress=lambda done: progress(done, total))
     limits = limits_of(TorchEngine(checkpoint.network), (batch for batch, _ in photos))
-    if not limits or not val:
+    if not limits or not judges:
         return {"passes": False}
     found = likeness(
         checkpoint,
         {"int8": TorchEngine(simulated(checkpoint.network, limits))},
-        val,
+        judges,
+        opened=opened,
         progress=lambda done: progress(len(few) + done, total),
     )["int8"]
     return {"passes": found.passes, "limits": limits, "photos": len(few), "val": asdict(found)}
+
+
+def _spread(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many of them, from all over."""
+    rows = np.linspace(0, len(samples) - 1, min(most, len(samples)), dtype=int)
+    return [samples[i] for i in rows]
+
+
+def as_saved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rounded as it will be saved, so that what is measured is what will be loaded."""
+    return {k: v.half().float() if v.ndim == 4 else v for k, v in state.items()}
 
 
 def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:

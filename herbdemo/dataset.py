@@ -13,6 +13,7 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from herbdemo.decoded import reduced
 from herbdemo.errors import HerbError
 from herbdemo.herbs import find
 from herbdemo.photo import open_photo
@@ -250,13 +251,12 @@ class PhotoDataset:
         samples: Sequence[Sample],
         herbs: Sequence[str],
         transform: Callable[[Image.Image], "Tensor"],
-        *,
-        longest: int = 512,
+        opened: Callable[[Path], Image.Image] = reduced,
     ) -> None:
         self.samples = list(samples)
         self.index = {herb: position for position, herb in enumerate(herbs)}
         self.transform = transform
-        self.longest = longest  # decoding more than the network sees is time lost
+        self.opened = opened
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -265,7 +265,7 @@ class PhotoDataset:
         sample, tried = self.samples[position], 1
         while True:
             try:
-                image = open_photo(sample.path, longest=self.longest).image
+                image = self.opened(sample.path)
             except HerbError:
                 if tried == len(self.samples):
                     raise

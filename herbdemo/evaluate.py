@@ -1,26 +1,35 @@
 """How well a model does: accuracy, calibration and unknowns on folders of photos."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
 
 from herbdemo import distributed
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, photos_below, scan
-from herbdemo.engine import TorchEngine
+from herbdemo.decoded import reduced
+from herbdemo.engine import Engine, TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.photo import open_photo
+from herbdemo.network import HerbNet
 from herbdemo.scores import CERTAIN, UNKNOWN, Head, expected_calibration_error, wilson
 
+Item = TypeVar("Item")
+Known = dict[Path, np.ndarray | HerbError]  # by photo: its pooled features, or why there are none
+
 BATCH = 32
-DECODED = 512  # px: twice what the network sees, so that the one resize decides the pixels
+MANY = 200  # photos from which on it pays to convert the network: 3 s, against 20 ms of each
+LOADERS = min(16, os.cpu_count() or 2)  # threads
 
 
 @dataclass(frozen=True)
@@ -76,44 +85,80 @@ class Report:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
+def engine_for(network: nn.Module, photos: int, *, sha256: str = "") -> Engine:
+    """What to look at so many photos with.
+
+    OpenVINO in float32, where torch would run on the CPU: it finds the same to five digits, in two
+    thirds of the time. Several processes on one machine would each take all of its cores.
+
+    Args:
+        sha256: of the file with these weights, by which the converted network is kept.
+    """
+    torch_engine = TorchEngine(network)
+    if (
+        photos < MANY
+        or torch_engine.device.type != "cpu"
+        or distributed.world() > 1
+        or not isinstance(network, HerbNet)
+        or os.environ.get("HERBDEMO_ENGINE") == "torch"
+    ):
+        return torch_engine
+    from herbdemo.openvino_engine import fastest
+
+    model = Checkpoint("", network, (), Preprocessing(), sha256=sha256)
+    return fastest(model, torch_engine, wanted="openvino-f32")[0]
+
+
 def extract(
-    engine: TorchEngine,
+    engine: Engine,
     samples: Sequence[Sample],
     herbs: Sequence[str],
     preprocessing: Preprocessing,
     *,
+    opened: Callable[[Path], Image.Image] = reduced,
+    known: Known | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Features:
     """Pooled features of `samples`, one forward pass each; unreadable photos are set aside.
 
-    Of several processes each does its share, and all get what all of them found.
+    The next photos are loaded while the engine works. Of several processes each does its share, and
+    all get what all of them found.
+
+    Args:
+        opened: gives the picture of a file, see `decoded`.
+        known: what the same network found in photos before; what it finds now is added.
     """
     index = {herb: position for position, herb in enumerate(herbs)}
     share, processes = distributed.shard(samples), distributed.world()
+    known = {} if known is None else known
     pooled, labels, failures, done = [], [], [], 0
 
-    def load(sample: Sample) -> torch.Tensor | HerbError:
+    def load(sample: Sample) -> Tensor | None:
+        if sample.path in known:
+            return None
         try:
-            return preprocessing.tensor(open_photo(sample.path, longest=DECODED).image)
+            return preprocessing.tensor(opened(sample.path))
         except HerbError as error:
-            return error
+            known[sample.path] = error
+            return None
 
-    with ThreadPoolExecutor(2) as pool:
-        for batch in _batched(share, BATCH):
-            tensors = []
-            for sample, loaded in zip(batch, pool.map(load, batch), strict=True):
-                if isinstance(loaded, HerbError):
-                    failures.append((sample.path, loaded))
-                else:
-                    tensors.append(loaded)
-                    labels.append(index.get(sample.herb, -1))
-            if tensors:
-                pooled.append(engine.features(torch.stack(tensors)).mean(axis=(2, 3)))
-            done += len(batch)
-            progress(min(done * processes, len(samples)), len(samples))
-    nothing = np.zeros((0, engine.network.fc.in_features), np.float32)
+    for batch in _batched(_loaded(load, share), BATCH):
+        paths = [sample.path for sample, loaded in batch if loaded is not None]
+        if paths:
+            stack = torch.stack([loaded for _, loaded in batch if loaded is not None])
+            known.update(zip(paths, engine.features(stack).mean(axis=(2, 3)), strict=True))
+        for sample, _ in batch:
+            found = known[sample.path]
+            if isinstance(found, HerbError):
+                failures.append((sample.path, found))
+            else:
+                pooled.append(found)
+                labels.append(index.get(sample.herb, -1))
+        done += len(batch)
+        progress(min(done * processes, len(samples)), len(samples))
+    rows = np.stack(pooled) if pooled else _nothing(engine)
     return Features(
-        pooled=distributed.gather(torch.from_numpy(np.concatenate([nothing, *pooled]))).numpy(),
+        pooled=distributed.gather(torch.from_numpy(rows)).numpy(),
         labels=distributed.gather(torch.tensor(labels, dtype=torch.int64)).numpy(),
         failures=tuple(distributed.gather_objects(failures)),
     )
@@ -147,8 +192,9 @@ def evaluate(
             "The model knows none of the herbs in this folder. Check the sub-folders' names.",
             hint="no-known-herb",
         )
-    engine, head = TorchEngine(checkpoint.network), Head.of(checkpoint)
     total = len(known) + len(strangers)
+    engine = engine_for(checkpoint.network, total, sha256=checkpoint.sha256)
+    head = Head.of(checkpoint)
     features = extract(engine, known, checkpoint.herbs, checkpoint.preprocessing,
                        progress=lambda done, _: progress(done, total))  # fmt: skip
     if not len(features.labels):
@@ -243,7 +289,30 @@ def _verdicts(head: Head, probability: np.ndarray, familiarity: np.ndarray) -> n
     return np.array([head.verdict(p, f) for p, f in zip(probability, familiarity, strict=True)])
 
 
-def _batched(items: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
+def _loaded(
+    load: Callable[[Sample], Tensor | None], samples: Sequence[Sample]
+) -> Iterator[tuple[Sample, Tensor | None]]:
+    """The samples, each with what `load` gives, which has begun with the next batch already."""
+    waiting: deque[tuple[Sample, Future]] = deque()
+    pool = ThreadPoolExecutor(LOADERS)
+    try:
+        for sample in samples:
+            waiting.append((sample, pool.submit(load, sample)))
+            if len(waiting) > BATCH:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for sample, future in waiting:
+            yield sample, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
+
+
+def _nothing(engine: Engine) -> np.ndarray:
+    """Pooled features of no photo: only the engine knows how wide they are."""
+    return engine.features(torch.zeros(1, 3, 64, 64)).mean(axis=(2, 3))[:0]

@@ -15,9 +15,8 @@ import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample, fingerprints, photo_id
-from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract
+from herbdemo.evaluate import engine_for, extract
 from herbdemo.held_out import kept, photo_name, tested
 from herbdemo.solve import Added, base_of, solved, without_herb
 
@@ -46,7 +45,7 @@ def extend(
     base = base_of(checkpoint)
     fresh, photos, known = _fresh(samples, Added.of(checkpoint))
     names = sorted({sample.herb for sample in fresh})
-    engine = TorchEngine(checkpoint.network)
+    engine = engine_for(checkpoint.network, len(fresh), sha256=checkpoint.sha256)
     features = extract(engine, fresh, names, checkpoint.preprocessing, progress=progress)
     failed = {path for path, _ in features.failures}
     opened = [i for i, sample in enumerate(fresh) if sample.path not in failed]

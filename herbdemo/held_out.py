@@ -1,6 +1,6 @@
 """Photos that a new model has not learned from, and what the old and the new one say of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +9,7 @@ import torch
 
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample
-from herbdemo.engine import TorchEngine
-from herbdemo.evaluate import Features, extract
+from herbdemo.evaluate import Features, engine_for, extract
 from herbdemo.proof import Judged, proof
 from herbdemo.scores import Head
 
@@ -26,13 +25,12 @@ def held_out(checkpoint: Checkpoint) -> tuple[np.ndarray, np.ndarray]:
 def judged(
     checkpoint: Checkpoint,
     samples: Sequence[Sample],
-    *,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    **options: Any,
 ) -> Judged:
-    """What a model says of the photos of its own herbs that open."""
+    """What a model says of the photos of its own herbs that open; `options` are `extract`'s."""
     mine = [sample for sample in samples if sample.herb in checkpoint.herbs]
-    engine = TorchEngine(checkpoint.network)
-    found = extract(engine, mine, checkpoint.herbs, checkpoint.preprocessing, progress=progress)
+    engine = engine_for(checkpoint.network, len(mine), sha256=checkpoint.sha256)
+    found = extract(engine, mine, checkpoint.herbs, checkpoint.preprocessing, **options)
     failed = {path for path, _ in found.failures}
     opened = [sample for sample in mine if sample.path not in failed]
     return Judged(
@@ -93,10 +91,9 @@ def trained(
     after: Checkpoint,
     val: Sequence[Sample],
     remembered: Features | None,
-    *,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Both on the validation photos of a training.
+    """Both on the validation photos of a training; `options` are `extract`'s.
 
     Args:
         model: where the training started, if from a model; `before` is what it said of `val`.
@@ -104,7 +101,7 @@ def trained(
             in `val`. The new network would see these photos nearly so, not exactly, so what this
             says is too kind ("replay").
     """
-    photos = judged(after, val, progress=progress)
+    photos = judged(after, val, **options)
     known = model.herbs if model else ()
     old = [i for i, herb in enumerate(photos.truth) if herb in known]
     new = [i for i, herb in enumerate(photos.truth) if herb not in known]

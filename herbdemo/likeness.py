@@ -3,24 +3,25 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample
+from herbdemo.decoded import reduced
 from herbdemo.engine import Engine, TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import class_maps, normalised
-from herbdemo.photo import open_photo
 from herbdemo.scores import Head, expected_calibration_error
 
 POINTS = 0.003  # top-1 and calibration error may differ by so much
 SAME = 0.99  # share of the photos that must be given the same herb
 ALIKE = 0.99  # mean correlation of the heatmaps of the best herb
 BATCH = 16
-DECODED = 512  # px: twice what the network sees
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,19 @@ def likeness(
     engines: Mapping[str, Engine],
     samples: Sequence[Sample],
     *,
+    opened: Callable[[Path], Image.Image] = reduced,
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Likeness]:
     """How each of these engines answers for a model, beside torch, on photos of known herbs.
 
     One pass of each over the photos that open, of which there must be some.
+
+    Args:
+        opened: gives the picture of a file, see `decoded`.
     """
     reference, head = TorchEngine(checkpoint.network), Head.of(checkpoint)
     found = {name: Comparison(head) for name in engines}
-    for batch, labels in prepared(samples, checkpoint, progress=progress):
+    for batch, labels in prepared(samples, checkpoint, opened=opened, progress=progress):
         maps = reference.features(batch)
         for name, engine in engines.items():
             found[name].add(maps, engine.features(batch), labels)
@@ -112,6 +117,7 @@ def prepared(
     samples: Sequence[Sample],
     checkpoint: Checkpoint,
     *,
+    opened: Callable[[Path], Image.Image] = reduced,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Iterator[tuple[Tensor, list[int]]]:
     """Photos as the network takes them, (n, 3, size, size), and their herbs' places in its head.
@@ -119,6 +125,7 @@ def prepared(
     Photos that do not open are passed over.
 
     Args:
+        opened: gives the picture of a file, see `decoded`.
         progress: told how many photos are done; what it raises ends the work.
     """
     index = {herb: position for position, herb in enumerate(checkpoint.herbs)}
@@ -126,8 +133,7 @@ def prepared(
         tensors, labels = [], []
         for sample in samples[start : start + BATCH]:
             with contextlib.suppress(HerbError):
-                photo = open_photo(sample.path, longest=DECODED)
-                tensors.append(checkpoint.preprocessing.tensor(photo.image))
+                tensors.append(checkpoint.preprocessing.tensor(opened(sample.path)))
                 labels.append(index.get(sample.herb, -1))
         if tensors:
             yield torch.stack(tensors), labels

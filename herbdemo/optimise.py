@@ -64,21 +64,31 @@ def freeze_batchnorm(network: nn.Module) -> None:
             module.eval()
 
 
-def pruned_weights(network: nn.Module) -> list[tuple[nn.Parameter, Tensor]]:
-    """The trainable convolutions of a pruned network, each with the mask of its nonzero weights.
+def pruned_weights(network: nn.Module) -> tuple[list[nn.Parameter], list[Tensor]]:
+    """The trainable convolutions of a pruned network, and the masks of their nonzero weights.
 
     AdamW moves every weight equally far, so it would bury the few that matter under noise where
     the many zeros were; they stay zero instead. A dense network has none.
     """
-    return [
-        (weight, weight != 0)
+    pruned = [
+        weight
         for weight in network.parameters()
         if weight.requires_grad and weight.ndim == 4 and (weight == 0).float().mean() > 0.1
     ]
+    # As numbers: times a truth value, each product would make them numbers anew.
+    return pruned, [(weight != 0).to(weight.dtype) for weight in pruned]
+
+
+def keep_pruned(pruned: tuple[list[nn.Parameter], list[Tensor]]) -> None:
+    """Take the gradients of what is pruned away; see `pruned_weights`."""
+    weights, masks = pruned
+    if weights:
+        torch._foreach_mul_([weight.grad for weight in weights], masks)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
-    """Move the averaged weights towards the current ones."""
-    for mean, current in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(current, 1 - decay)
+    """Move the averaged weights towards the current ones, where these can have moved."""
+    pairs = zip(average.parameters(), network.parameters(), strict=True)
+    means, currents = zip(*((a, b) for a, b in pairs if b.requires_grad), strict=True)
+    torch._foreach_lerp_(means, currents, 1 - decay)

@@ -19,9 +19,10 @@ import torch
 from herbdemo import findings
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.dataset import Sample, fingerprint, is_litter, photo_id
+from herbdemo.decoded import DECODED
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import BATCH, DECODED
+from herbdemo.evaluate import BATCH
 from herbdemo.findings import ERROR, NOTE, SURE, WARNING, Finding, Kept, Photos
 from herbdemo.herbs import find
 from herbdemo.intake import Batch, Refused

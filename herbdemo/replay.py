@@ -8,7 +8,8 @@ to; so the new network is held near the old one on the photos at hand (Li & Hoie
 without forgetting").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,10 +151,21 @@ def _held_out(memory: Memory, known: Mapping[str, Tensor]) -> Features:
 
 
 class Anchor(nn.Module):
-    """The old network, frozen: how far has the new one moved from it?"""
+    """The old network, frozen: how far has the new one moved from it?
 
-    def __init__(self, network: nn.Module, memory: Memory) -> None:
+    Args:
+        autocast: the precision that the new network works in. In the same one both round alike, so
+            what has not moved is not pulled at, and the old one takes no longer than it needs to.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        memory: Memory,
+        autocast: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> None:
         super().__init__()
+        self.autocast = autocast
         self.network = network.eval().requires_grad_(False)
         self.scatter = memory.scatter
 
@@ -163,9 +175,10 @@ class Anchor(nn.Module):
         The squared distance from the old features, in units of the scatter within a herb, and the
         divergence from the old answer, among the old herbs.
         """
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast():
             old = self.network.features(x).mean((2, 3))
-            answer = self.network.fc(old).softmax(1)
+            answer = self.network.fc(old).float().softmax(1)
+            old = old.float()
         moved = (pooled - old).square().sum(1) / self.scatter
         among_old = logits[:, : answer.shape[1]].log_softmax(1)
         return moved + functional.kl_div(among_old, answer, reduction="none").sum(1)

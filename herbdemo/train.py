@@ -19,7 +19,7 @@ Neither that, nor the number of workers and processes, changes what is drawn at 
 import copy
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -27,18 +27,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo import distributed
 from herbdemo.augment import mixed
 from herbdemo.batches import batch_loader
-from herbdemo.calibrate import finish
+from herbdemo.calibrate import as_saved, finish
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, train_and_val
-from herbdemo.engine import TorchEngine
+from herbdemo.decoded import Decoded, reduced
 from herbdemo.errors import HerbError
-from herbdemo.evaluate import extract, joined
+from herbdemo.evaluate import Known, engine_for, extract, joined
 from herbdemo.events import Event, features_told
 from herbdemo.held_out import judged, trained
 from herbdemo.intake import class_folders
@@ -47,6 +48,7 @@ from herbdemo.optimise import (
     careful_adamw,
     fit_head,
     freeze_batchnorm,
+    keep_pruned,
     pruned_weights,
     update_average,
 )
@@ -86,13 +88,22 @@ def train(
             anything to keep, a full disk, or the run belongs to another training.
     """
     learned = {photo for _, photo in start.model.card.get("added", ())} if start.model else ()
-    with class_folders(folder) as photos:
+    with ExitStack() as stack:
+        photos = stack.enter_context(class_folders(folder))
         try:
             train_samples, val_samples = train_and_val(
                 photos, seed=recipe.seed, learned=learned, progress=lambda *_: _give_up(stop)
             )
         except StoppedError:
             raise _too_early() from None
+        paths = (sample.path for sample in (*train_samples, *val_samples))
+        opened = stack.enter_context(Decoded(run / "photos", paths))
+        network = copy.deepcopy(start.network)  # the proof asks the model as it was
+        if not recipe.epochs:  # it will be saved as it is
+            network.load_state_dict(as_saved(network.state_dict()))
+        # Of the network as it starts and, unless that is the same, as it ends.
+        at_first: Known = {}
+        at_last: Known = {} if recipe.epochs else at_first
         present = herbs_of(train_samples)
         old = start.model.herbs if start.model else ()
         herbs = (*old, *(herb for herb in present if herb not in set(old)))
@@ -100,9 +111,10 @@ def train(
         before = None
         if start.model:
             with suppress(StoppedError):  # the loop is told as well
-                before = judged(start.model, val_samples, progress=lambda *_: _give_up(stop))
+                before = judged(start.model, val_samples, opened=opened, known=at_first,
+                                progress=lambda *_: _give_up(stop))  # fmt: skip
         state, history = fit(
-            copy.deepcopy(start.network),  # the proof asks the model as it was
+            network,
             train_samples,
             val_samples,
             herbs=herbs,
@@ -114,6 +126,8 @@ def train(
             say=say,
             stop=stop,
             parent=f"{start.name} {start.sha256}",
+            opened=opened,
+            known=at_first,
         )
         card = {
             "parent": start.name,
@@ -121,7 +135,8 @@ def train(
             **({"old_herbs": sources(start.model, present)} if start.model else {}),
         }
         complete = partial(finish, state, name=name, herbs=herbs, memory=memory,
-                           preprocessing=start.preprocessing)  # fmt: skip
+                           preprocessing=start.preprocessing, opened=opened,
+                           known=at_last)  # fmt: skip
         if not distributed.any_of(stop()):
             with suppress(StoppedError):
                 after = complete(train=train_samples, val=val_samples, card=card,
@@ -131,6 +146,7 @@ def train(
                     with suppress(StoppedError):
                         report = trained(start.model, before, after, val_samples,
                                          memory and memory.held_out,
+                                         opened=opened, known=at_last,
                                          progress=lambda *_: _give_up(stop))  # fmt: skip
                         return replace(after, card={**after.card, "proof": report})
                 # A proof would take longer than stopping may.
@@ -161,6 +177,8 @@ def fit(
     teacher: Callable[[Tensor], Tensor] | None = None,
     memory: Memory | None = None,
     parent: str = "",
+    opened: Callable[[Path], Image.Image] = reduced,
+    known: Known | None = None,
 ) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
     """The loop itself: the averaged weights of the best epoch, and the figures of every epoch.
 
@@ -173,24 +191,29 @@ def fit(
             see the same crop).
         memory: what to rehearse of herbs without photos; then `network` is the one that knows them.
         parent: where `network` comes from; only from there may the run go on.
+        opened, known: see `evaluate.extract`; known of `network` as it is given.
     """
     herbs = tuple(herbs) or herbs_of(train_samples)
     _check(herbs, val_samples, memory)
+    known = {} if known is None else known
     accelerator = distributed.join()
     device = accelerator.device
     say(Event("start", {"herbs": len(herbs), "train": len(train_samples), "val": len(val_samples)}))
 
     # 1. The head, on features of the network as it is.
     network = network.eval().to(device, memory_format=torch.channels_last)
-    anchor = Anchor(copy.deepcopy(network), memory) if memory and recipe.epochs else None
+    anchor = None
+    if memory and recipe.epochs:
+        anchor = Anchor(copy.deepcopy(network), memory, accelerator.autocast)
     state_file = run / STATE
     resume = bool(distributed.agreed(resume and state_file.exists()))
     if resume:
         replace_head(network, len(herbs))  # of the right size; its weights are loaded below
     elif not keep_head:
         try:
-            features = extract(TorchEngine(network), train_samples, herbs, preprocessing,
-                                        progress=_progress(say, stop))  # fmt: skip
+            engine = engine_for(network, len(train_samples) + len(val_samples))
+            features = extract(engine, train_samples, herbs, preprocessing, opened=opened,
+                               known=known, progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
             raise _too_early() from None
         if memory:
@@ -205,12 +228,12 @@ def fit(
     average = copy.deepcopy(network).eval().requires_grad_(False)
     of = training(herbs, recipe, train_samples, val_samples, parent)
     save = partial(save_state, state_file, network, average, optimizer, of=of)
-    validate = partial(_validate, average, val_samples, herbs, preprocessing, memory)
+    validate = partial(_validate, average, val_samples, herbs, preprocessing, memory, opened)
     if resume:
         kept, history, best = load_state(state_file, network, average, optimizer, of=of)
     else:
         kept = {k: v.clone() for k, v in average.state_dict().items()}
-        history = [{"epoch": 0, **validate()}]
+        history = [{"epoch": 0, **validate(known)}]
         best = history[0]["val_macro_top1"]
         say(Event("head", history[0]))
         if distributed.first():
@@ -224,7 +247,7 @@ def fit(
         for epoch in range(history[-1]["epoch"], recipe.epochs):
             if recipe.patience and epochs_in_vain(history) >= recipe.patience:
                 break
-            loader = batch_loader(train_samples, herbs, preprocessing, recipe, epoch)
+            loader = batch_loader(train_samples, herbs, preprocessing, recipe, epoch, opened)
             learner.train()
             freeze_batchnorm(network)
             started, seen, losses = time.perf_counter(), 0, torch.zeros((), device=device)
@@ -234,7 +257,8 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = group["rate"] * schedule(step / steps, warmup=recipe.warmup)
                 rng = np.random.default_rng((recipe.seed, step))  # the same in every process
-                x, y = x.to(device, memory_format=torch.channels_last), y.to(device)
+                x = x.to(device, memory_format=torch.channels_last, non_blocking=True)
+                y = y.to(device, non_blocking=True)
                 x, target = mixed(x, y, num_classes=len(herbs), share=recipe.mix, rng=rng)
                 if teacher:
                     with torch.no_grad():
@@ -242,8 +266,7 @@ def fit(
                 loss = _loss(learner, x, target, recipe, batch, memory, anchor, rng)
                 optimizer.zero_grad()
                 accelerator.backward(loss * distributed.world())  # which takes their mean
-                for weight, alive in pruned:
-                    weight.grad.mul_(alive)
+                keep_pruned(pruned)
                 # A rare bad batch moves little.
                 accelerator.clip_grad_norm_(network.parameters(), 5.0)
                 optimizer.step()
@@ -259,7 +282,7 @@ def fit(
                                        "photos_per_second": seen / (now - started),
                                        "seconds_left": (now - begun) / work * work_after(
                                            recipe, step, steps_per_epoch)}))  # fmt: skip
-            metrics = validate(stop)
+            metrics = validate({}, stop)
             history.append({"epoch": epoch + 1,
                             "train_loss": float(distributed.total(losses)) / seen, **metrics,
                             "size": recipe.size_at(epoch),
@@ -351,10 +374,13 @@ def _validate(
     herbs: Sequence[str],
     preprocessing: Preprocessing,
     memory: Memory | None,
+    opened: Callable[[Path], Image.Image],
+    known: Known,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, float]:
-    features = extract(TorchEngine(network), samples, herbs, preprocessing,
-                                progress=lambda done, total: _give_up(stop))  # fmt: skip
+    new = sum(sample.path not in known for sample in samples)
+    features = extract(engine_for(network, new), samples, herbs, preprocessing, opened=opened,
+                       known=known, progress=lambda done, total: _give_up(stop))  # fmt: skip
     if memory:
         features = joined(features, memory.held_out)
     labels = torch.from_numpy(features.labels)

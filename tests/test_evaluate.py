@@ -13,7 +13,10 @@ from torchvision import models
 from toys import HERBS, fill, herb_picture, picture, refusal
 
 from herbdemo import evaluate as module
-from herbdemo.evaluate import evaluate
+from herbdemo.dataset import scan
+from herbdemo.decoded import reduced
+from herbdemo.engine import TorchEngine
+from herbdemo.evaluate import engine_for, evaluate, extract
 from herbdemo.scores import wilson
 
 NAMES = ("金銀花", "dangshen", "Lycii Fructus", "菊花", "gāncǎo", "當歸", "chenpi")  # of HERBS
@@ -216,3 +219,55 @@ def test_the_network_is_left_as_it_was(toy_model, report):
         assert not part._forward_hooks
         assert not part._backward_hooks
     assert all(parameter.grad is None for parameter in toy_model.network.parameters())
+
+
+def test_many_photos_are_looked_at_by_the_faster_engine_which_finds_the_same(
+    toy_model, folder, monkeypatch
+):
+    pytest.importorskip("openvino")
+    samples = scan(folder)
+    monkeypatch.setenv("HERBDEMO_ENGINE", "auto")
+
+    def features(photos: int) -> tuple[str, np.ndarray]:
+        engine = engine_for(toy_model.network, photos)
+        return engine.name, extract(engine, samples, HERBS, toy_model.preprocessing).pooled
+
+    (few, a), (many, b) = features(module.MANY - 1), features(module.MANY)
+    assert ("torch" in few, "openvino f32" in many) == (True, True)
+    assert a.shape == b.shape == (len(samples) - len(BROKEN), 2048)
+    assert np.abs(a - b).max() <= 1e-4 * np.abs(a).max()
+    monkeypatch.setenv("HERBDEMO_ENGINE", "torch")
+    assert "torch" in engine_for(toy_model.network, module.MANY).name
+    assert extract(
+        engine_for(toy_model.network, 0), [], HERBS, toy_model.preprocessing
+    ).pooled.shape == (0, 2048)
+
+
+def test_photos_load_while_the_engine_works_a_batch_ahead_at_most(toy_model, folder, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 4)
+    engine, loaded, seen = TorchEngine(toy_model.network), [], []
+
+    class Watched:
+        def features(self, batch: torch.Tensor) -> np.ndarray:
+            seen.append(len(loaded))
+            return engine.features(batch)
+
+    def opened(path: Path) -> Image.Image:
+        loaded.append(path)
+        return reduced(path)
+
+    samples = [sample for sample in scan(folder) if sample.path.suffix == ".png"][:12]
+    extract(Watched(), samples, HERBS, toy_model.preprocessing, opened=opened)
+    assert 4 <= seen[0] <= 8
+    assert 8 <= seen[1] <= 12
+    assert seen[2] == 12
+
+
+def test_what_is_known_of_a_photo_is_not_looked_up_again(toy_model, folder):
+    samples = scan(folder)
+    known: dict = {}
+    first = extract(TorchEngine(toy_model.network), samples, HERBS, toy_model.preprocessing,
+                    known=known)  # fmt: skip
+    again = extract(None, samples[::-1], HERBS, toy_model.preprocessing, known=known)
+    assert np.array_equal(again.pooled, first.pooled[::-1])
+    assert again.failures == first.failures[::-1]

@@ -10,6 +10,7 @@ from herbdemo.optimise import (
     careful_adamw,
     fit_head,
     freeze_batchnorm,
+    keep_pruned,
     pruned_weights,
     update_average,
 )
@@ -56,8 +57,11 @@ def test_only_the_upper_parts_learn_and_the_lower_ones_slower(depth, parts):
 
 def test_zeros_of_a_pruned_network_are_found_and_a_dense_one_has_none():
     network = TinyNet(2)
-    assert pruned_weights(network) == []
+    assert pruned_weights(network) == ([], [])
     network.last.weight.data[:8] = 0
-    [(weight, alive)] = pruned_weights(network)
+    [weight], [alive] = pruned = pruned_weights(network)
     assert weight is network.last.weight
-    assert alive.float().mean() == 0.5
+    assert alive.mean() == 0.5
+    weight.grad = torch.ones_like(weight)
+    keep_pruned(pruned)
+    assert torch.equal(weight.grad, alive)

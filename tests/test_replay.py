@@ -162,3 +162,12 @@ def test_an_anchor_holds_where_it_stands_and_pulls_back_what_moved(model):
     pull.sum().backward()
     assert (moved.grad > 0).all()
     assert (anchor(x, old, logits.flip(1)) > 0.01).all()
+
+
+def test_an_anchor_works_in_the_precision_of_the_network_that_it_holds(model):
+    network, seen = TinyNet(4), []
+    network.last.register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    anchor = Anchor(network, remember(model, set()), lambda: torch.autocast("cpu", torch.bfloat16))
+    pull = anchor(torch.rand(3, 3, 32, 32), torch.rand(3, 16), torch.rand(3, 5))
+    assert seen == [torch.bfloat16]
+    assert pull.dtype == torch.float32

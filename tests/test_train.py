@@ -19,6 +19,7 @@ from toys import HERBS, SIZE, STRANGE, TinyNet, encoded, fill, herb_photo, pictu
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
 from herbdemo.dataset import train_and_val
+from herbdemo.decoded import Decoded, reduced
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract
@@ -142,6 +143,85 @@ def test_too_little_to_train_on_is_refused(photos, tmp_path, herbs, hint):
     with pytest.raises(HerbError) as caught:
         run(tmp_path / "photos", tmp_path / "run")
     assert caught.value.hint == hint
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many photos each forward pass of any engine was given."""
+    sizes = []
+    whole = TorchEngine.features
+
+    def counted(engine: TorchEngine, batch: torch.Tensor) -> np.ndarray:
+        sizes.append(len(batch))
+        return whole(engine, batch)
+
+    monkeypatch.setattr(TorchEngine, "features", counted)
+    return sizes
+
+
+def test_quick_training_looks_once_at_each_photo_and_opens_it_once(
+    toy, photos, looked, monkeypatch, tmp_path
+):
+    """From a model, so that even the proof of the old and the new one is about the same photos."""
+    opened: Counter = Counter()
+
+    def counted(path: Path) -> Image.Image:
+        opened[path] += 1
+        return reduced(path)
+
+    monkeypatch.setattr("herbdemo.decoded.reduced", counted)
+    model = toys.knowing(toy, tmp_path / "known", photos=4)
+    looked.clear()
+    checkpoint = train(
+        photos,
+        name="quick",
+        run=tmp_path / "run",
+        start=Start(model.network, model.preprocessing, model, model.id),
+        recipe=replace(RECIPE, epochs=0),
+    )
+    assert sum(looked) == sum(checkpoint.card["data"].values()) == 24
+    assert set(opened.values()) == {1}
+    assert checkpoint.card["proof"]["held_out"]["old"] == "photos + replay"
+
+
+def test_photos_are_opened_in_the_first_epoch_only(photos, tmp_path, monkeypatch):
+    samples, val = train_and_val(photos, seed=0)
+    opened: list[list[Path]] = [[]]
+
+    def counted(path: Path) -> Image.Image:
+        opened[-1].append(path)
+        return reduced(path)
+
+    def say(event: Event) -> None:
+        if event.kind in ("head", "epoch"):
+            opened.append([])
+
+    monkeypatch.setattr("herbdemo.decoded.reduced", counted)
+    monkeypatch.setattr("herbdemo.batches.workers", lambda: 0)  # they open where this can count
+    with Decoded(tmp_path / "copies", [sample.path for sample in (*samples, *val)]) as pictures:
+        fit(tiny(), samples, val, run=tmp_path, preprocessing=TINY, recipe=RECIPE, say=say,
+            opened=pictures)  # fmt: skip
+    assert [len(paths) for paths in opened] == [len(samples) + len(val), 0, 0, 0]
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_what_is_frozen_keeps_nothing_for_a_backward_pass(photos, tmp_path, monkeypatch, depth):
+    """Of layers below the first that learns, autograd would keep all activations in vain."""
+    samples, val = train_and_val(photos, seed=0)
+    network, graphs = tiny(), Counter()
+
+    def watch(name: str):
+        def after(module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            if module.training:
+                graphs[name, output.grad_fn is not None] += 1
+
+        return after
+
+    for name in ("stem", "last", "fc"):
+        getattr(network, name).register_forward_hook(watch(name))
+    fit(network, samples, val, run=tmp_path, preprocessing=TINY, keep_head=True,
+        recipe=replace(RECIPE, epochs=1, depth=depth))  # fmt: skip
+    assert graphs == {("stem", False): 2, ("last", depth == 2): 2, ("fc", True): 2}
 
 
 def tiny() -> TinyNet:
