@@ -165,10 +165,8 @@ def measure(model: str | None, turns: int) -> bench.Result:
                      *(f"{np.median(bench.ratio(t, m)):.1f}" for t, m in zip(times, mine, strict=True))])  # fmt: skip
     rows.append(["bare network and decoding", *(bench.shown(t, scale=1000) for t in least.values()),
                  *(f"{np.median(t / seconds[f'{THIS}, {k}']):.2f}" for k, t in least.items())])  # fmt: skip
-    for name in limits:
-        rows.append(
-            [name, *[bench.shown(seconds[name], scale=1000)] * len(KINDS), *[""] * len(KINDS)]
-        )
+    rows += [[name, *[bench.shown(seconds[name], scale=1000)] * len(KINDS), *[""] * len(KINDS)]
+             for name in limits]  # fmt: skip
     for name in next(iter(stages.values())):
         # the first two calls were those that compared the names and warmed up
         laps = [np.array(found[name][-turns:]) for found in stages.values()]

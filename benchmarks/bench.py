@@ -115,7 +115,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def verdict(bar: Mapping[str, Any]) -> str:
-    """ "1.13 x (at most 1.25 x): met", and the remark."""
+    """Such as `1.13 x (at most 1.25 x): met`, and the remark."""
     unit = f" {bar['unit']}" if bar["unit"] else ""
     sense = "at least" if bar["least"] else "at most"
     said = "met" if bar["met"] else "**not met**"
@@ -170,7 +170,7 @@ def spread(values: np.ndarray) -> dict[str, float]:
 
 
 def shown(values: np.ndarray, *, scale: float = 1, digits: int = 1) -> str:
-    """ "12.3 (11.9–13.0)" """
+    """Such as `12.3 (11.9–13.0)`."""
     low, middle, high = (f"{v * scale:.{digits}f}" for v in np.percentile(values, (10, 50, 90)))
     return f"{middle} ({low}–{high})"
 
