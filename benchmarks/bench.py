@@ -78,13 +78,16 @@ class Result:
         }
 
 
-def parser(name: str, manual: str | None, *, turns: int) -> argparse.ArgumentParser:
-    """The options that all benchmarks have."""
+def parser(
+    name: str, manual: str | None, *, turns: int, model: bool = True
+) -> argparse.ArgumentParser:
+    """The options that all benchmarks have; `model` for those that can measure any."""
     made = argparse.ArgumentParser(
         description=manual, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--turns", type=int, default=turns)
-    made.add_argument("--model", help="id of a model; the active one")
+    if model:
+        made.add_argument("--model", help="id of a model; the active one")
     made.add_argument("--json", type=Path, default=RESULTS / f"{name}.json")
     return made
 

@@ -35,7 +35,7 @@ def measure(model: str | None, turns: int) -> bench.Result:
         if engine.name.endswith(choice.rpartition("-")[2]):
             engines[engine.name] = engine
         else:
-            notes.append(f"{choice} was not measured: {engine.why}.")
+            notes.append(f"{choice} was not measured: {engine.name} answers instead of it here.")
 
     def batch(name: str) -> str:
         return f"{name}, batches"

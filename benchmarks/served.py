@@ -56,6 +56,7 @@ def served(script: str, folder: Path, **environment: str) -> Iterator[Server]:
     variables = {
         "GRADIO_TEMP_DIR": str(folder / "uploads"),
         "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_NUM_PORTS": "1",  # a taken port is an error, not a reason to move on
         "GRADIO_ANALYTICS_ENABLED": "False",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }

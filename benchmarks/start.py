@@ -72,7 +72,7 @@ def measure(turns: int) -> bench.Result:
 
 
 def main() -> None:
-    arguments = bench.parser("start", __doc__, turns=4).parse_args()
+    arguments = bench.parser("start", __doc__, turns=4, model=False).parse_args()
     bench.tell(measure(arguments.turns), arguments.json)
 
 
