@@ -78,7 +78,10 @@ def measure(model: str | None, turns: int, picture: Path) -> bench.Result:
         rows=[[f"{n:,}", bench.shown(seconds[n], scale=1000), f"{more[n]:.3f}", bench.shown(after[n], digits=2),
                f"{memory[n]:.1f}"] for n in COUNTS],
         notes=[f"Network: {engine.name}.", f"![The curve](results/{picture.name})"],
-        bars=[bench.Bar(f"{most:,} herbs: times the latency of {fewest}", more[most], MOST)],
+        bars=[bench.Bar(f"{most:,} herbs: times the latency of {fewest}", more[most], MOST,
+                        remark=f"Scores and maps take {np.median(after[most]):.1f} ms of it; each photo is compared "
+                               f"with {models[most]._head.weight.nbytes / 2**20:.0f} MB of weights and "
+                               f"{models[most]._head.bank.nbytes / 2**20:.0f} MB of known photos")],
         values={"engine": engine.name, "MB": memory, "ratio": more,
                 **{str(n): bench.spread(seconds[n]) for n in COUNTS},
                 "scores and maps, ms": {n: bench.spread(after[n]) for n in COUNTS}},
