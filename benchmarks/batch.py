@@ -76,7 +76,7 @@ def measure(model: str | None, turns: int, folder: Path | None) -> bench.Result:
     left = 1 / (1 + float(np.median(rates[BARE] / rates[f"{OPENING}, one core"])) / cores)
     remark = "" if best_device().type != "cpu" else (
         f"Opening a photo takes {1000 * np.median(seconds[OPENING]) / PHOTOS:.1f} ms of one of the same {cores} "
-        f"cores, so no more than {left:.2f} can be reached")  # fmt: skip
+        f"cores, which leaves about {left:.2f}")  # fmt: skip
     return bench.Result(
         name="batch",
         title="Photos per second",
