@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format default-model clean
+.PHONY: help venv run test unit lint format bench default-model clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,18 @@ default-model: $(VENV)/.dev  ## train the shipped model anew as NAME=… on the 
 	$(FAST_MALLOC) $(PY) -m benchmarks.default_model $(DATA) --name $(NAME)
 	$(PY) -m benchmarks.model_card $(DATA) --model $(NAME)
 
+# One script that fails does not keep the others, or the report, from being made.
+BENCH := answer engines app herbs batch start
+bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minutes (ARGS="--turns 3" for a look)
+	@failed=; \
+	for name in $(BENCH); do $(PY) -m benchmarks.$$name $(ARGS) || failed="$$failed $$name"; done; \
+	if [ -d $(DATA)/herbs ]; then \
+		$(PY) -m benchmarks.training $(DATA) --json benchmarks/results/training.json $(ARGS) \
+			|| failed="$$failed training"; \
+	else echo "training was not measured: there are no photos in $(DATA); DATA=FOLDER names others"; fi; \
+	$(PY) -m benchmarks.report || failed="$$failed report"; \
+	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
+
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
 
@@ -64,6 +76,10 @@ $(VENV)/.app: requirements.txt $(VENV)/.python
 
 $(VENV)/.test: pyproject.toml $(VENV)/.app
 	$(PIP) --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml $(VENV)/.app
+	$(PIP) --quiet --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.test

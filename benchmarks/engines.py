@@ -1,78 +1,83 @@
 """How fast each engine runs the network, beside the machine's own limit for such sums.
 
-    python -m benchmarks.engines
+    python -m benchmarks.engines [--turns 30]
 
 All take turns in one process, so that whatever else the machine does meets all of them alike. The
 limit is a matrix product of 4096 x 4096, measured in the same turns, for as many operations as one
-photo of 224 px takes. Medians; what is in brackets is the tenth and the ninetieth percentile.
+photo of 224 px takes.
 """
 
-import argparse
-import time
-from collections import defaultdict
-from collections.abc import Callable
+import os
 
 import numpy as np
 import torch
 
-from herbdemo.engine import TorchEngine
-from herbdemo.openvino_engine import OpenVinoEngine, converted
+from benchmarks import bench
+from herbdemo.engine import CHOICES, Engine, best_device, serving
 from herbdemo.registry import Registry
 
-OPERATIONS = 8.2e9  # of ResNet-50 without its head, for one photo of 224 px
 BATCH = 16
-SIDE = 4096
+MOST = {"f32": 1.2, "bf16": 1.8}  # times the limit
 
 
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def measure(model: str | None, turns: int) -> bench.Result:
+    """All engines that work here, one photo and batches."""
+    checkpoint = Registry().load(model)
+    size = checkpoint.preprocessing.size
+    one, many = torch.randn(1, 3, size, size), torch.randn(BATCH, 3, size, size)
+    engines, notes = {}, []
+    for choice in ("torch", *(c for c in CHOICES if c.startswith("openvino-"))):
+        if choice.endswith("bf16") and not bench.half_precision():
+            continue
+        os.environ["HERBDEMO_ENGINE"] = choice
+        engine = serving(checkpoint)
+        engine.wait()
+        if engine.name.endswith(choice.rpartition("-")[2]):
+            engines[engine.name] = engine
+        else:
+            notes.append(f"{choice} was not measured: {engine.name} answers instead of it here.")
+
+    def batch(name: str) -> str:
+        return f"{name}, batches"
+
+    def calls(engine: Engine) -> dict:
+        return {
+            engine.name: lambda: engine.features(one),
+            batch(engine.name): lambda: engine.features(many),
+        }
+
+    contenders = {name: call for engine in engines.values() for name, call in calls(engine).items()}
+    limits = bench.limits(best_device())
+    seldom = [*map(batch, engines), *limits]
+    seconds = bench.interleaved(contenders | limits, turns=turns, seldom=seldom)
+    limit = {name.rpartition(" ")[2]: bench.per_photo(seconds[name]) for name in limits}
+    base, rows, times = next(iter(engines)), [], {}
+    for name in engines:
+        precision = "bf16" if name.endswith(("bf16", "int8")) and "bf16" in limit else "f32"
+        of_limit = np.median(seconds[name]) / np.median(limit[precision]) / (size / 224) ** 2
+        times.setdefault(precision, []).append(float(of_limit))
+        rows.append([name, bench.shown(seconds[name], scale=1000),
+                     f"{np.median(bench.ratio(seconds[base], seconds[name])):.2f}",
+                     f"{of_limit:.2f} ({precision})",
+                     f"{BATCH / np.median(seconds[batch(name)]):.1f}"])  # fmt: skip
+    rows += [[f"limit {p}", bench.shown(s, scale=1000), "", "1", f"{1 / np.median(s):.1f}"]
+             for p, s in limit.items()]  # fmt: skip
+    return bench.Result(
+        name="engines",
+        title=f"The network alone, {size} px",
+        columns=["engine", "ms, one photo", "x torch", "x limit", f"photos/s in batches of {BATCH}"],
+        rows=rows,
+        notes=notes,
+        bars=[bench.Bar(f"the quickest forward pass, of the {precision} limit", min(found), MOST[precision])
+              for precision, found in times.items()],
+        values={**{name: bench.spread(s) for name, s in seconds.items() if name not in limits},
+                "limit": {p: bench.spread(s) for p, s in limit.items()}},
+    )  # fmt: skip
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model")
-    parser.add_argument("--turns", type=int, default=30)
-    arguments = parser.parse_args()
-
-    import openvino
-
-    checkpoint = Registry().load(arguments.model)
-    size = checkpoint.preprocessing.size
-    one, many = torch.randn(1, 3, size, size), torch.randn(BATCH, 3, size, size)
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    precisions = ["f32", "bf16"] if "BF16" in able else ["f32"]
-    model = converted(checkpoint)
-    engines = [TorchEngine(checkpoint.network), *(OpenVinoEngine(model, p) for p in precisions)]
-    square = {"f32": torch.randn(SIDE, SIDE), "bf16": torch.randn(SIDE, SIDE).bfloat16()}
-    seconds = defaultdict(list)
-    for turn in range(arguments.turns):
-        for engine in engines:
-            seconds[engine.name].append(timed(lambda e=engine: e.features(one)))
-            if turn % 5 == 0:
-                batch = timed(lambda e=engine: e.features(many)) / BATCH
-                seconds[engine.name, "batch"].append(batch)
-        if turn % 5 == 0:
-            for precision in precisions:
-                product = timed(lambda m=square[precision]: m @ m)
-                seconds["limit", precision].append(product * OPERATIONS / (2 * SIDE**3))
-
-    cpu = openvino.Core().get_property("CPU", "FULL_DEVICE_NAME")
-    print(f"{cpu}, {torch.get_num_threads()} threads, {size} px\n")
-    print("| engine | ms, one photo | x torch | x limit | photos/s in batches of 16 |")
-    print("|---|---|---|---|---|")
-    base = np.median(seconds[engines[0].name])
-    for engine in engines:
-        found = np.array(seconds[engine.name])
-        low, middle, high = np.percentile(found, (10, 50, 90)) * 1000
-        limit = np.median(seconds["limit", "bf16" if "bf16" in engine.name else "f32"]) * 1000
-        print(
-            f"| {engine.name} | {middle:.1f} ({low:.1f} to {high:.1f}) | {base * 1000 / middle:.2f} "
-            f"| {middle / limit:.2f} | {1 / np.median(seconds[engine.name, 'batch']):.1f} |"
-        )
-    for precision in precisions:
-        print(f"\nlimit, {precision}: {np.median(seconds['limit', precision]) * 1000:.1f} ms")
+    arguments = bench.parser("engines", __doc__, turns=30).parse_args()
+    bench.tell(measure(arguments.model, arguments.turns), arguments.json)
 
 
 if __name__ == "__main__":
