@@ -168,8 +168,7 @@ def measure(model: str | None, turns: int) -> bench.Result:
     rows += [[name, *[bench.shown(seconds[name], scale=1000)] * len(KINDS), *[""] * len(KINDS)]
              for name in limits]  # fmt: skip
     for name in next(iter(stages.values())):
-        # the first two calls were those that compared the names and warmed up
-        laps = [np.array(found[name][-turns:]) for found in stages.values()]
+        laps = [np.array(found[name][-turns:]) for found in stages.values()]  # without the warm-up
         rows.append([f"this: {name}", *(bench.shown(lap) for lap in laps), *[""] * len(KINDS)])
     faster = FASTER[bench.half_precision()]
     for kind in KINDS:

@@ -123,7 +123,8 @@ def verdict(bar: Mapping[str, Any]) -> str:
     sense = "at least" if bar["least"] else "at most"
     said = "met" if bar["met"] else "**not met**"
     remark = f". {bar['remark']}" if bar["remark"] else ""
-    return f"{bar['value']:.3g}{unit} ({sense} {bar['limit']:g}{unit}): {said}{remark}"
+    value = f"{bar['value']:.0f}" if bar["value"] >= 100 else f"{bar['value']:.3g}"
+    return f"{value}{unit} ({sense} {bar['limit']:g}{unit}): {said}{remark}"
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.network import with_head
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Recogniser
+from herbdemo.scores import Head
 
 COUNTS = (20, 100, 908, 3000, 10_000)
 EACH = 20  # photos that an added herb comes with
@@ -45,10 +46,10 @@ def of(base: Checkpoint, herbs: int) -> Checkpoint:
     )  # fmt: skip
 
 
-def megabytes(recogniser: Recogniser) -> float:
+def megabytes(checkpoint: Checkpoint, head: Head) -> float:
     """What a loaded model holds beyond its convolutions: head and photos that tell the unknown."""
-    fc, head = recogniser.checkpoint.network.fc, recogniser._head
-    tensors = [fc.weight, fc.bias, *recogniser.checkpoint.statistics.values()]
+    fc = checkpoint.network.fc
+    tensors = [fc.weight, fc.bias, *checkpoint.statistics.values()]
     arrays = [value for value in vars(head).values() if isinstance(value, np.ndarray)]
     return sum(value.nbytes for value in (*tensors, *arrays)) / 2**20
 
@@ -65,9 +66,10 @@ def measure(model: str | None, turns: int, picture: Path) -> bench.Result:
 
     found = bench.interleaved({str(n): lambda n=n: once(n) for n in COUNTS}, turns=turns)
     seconds = {n: found[str(n)] for n in COUNTS}
-    after = {n: np.array([sum(ms for stage, ms in lap.items() if stage not in ("decode", "prepare", "network"))
-                          for lap in stages[n][-turns:]]) for n in COUNTS}  # fmt: skip
-    memory = {n: megabytes(recogniser) for n, recogniser in models.items()}
+    after = {n: np.array([lap.get("scores", 0) + lap.get("maps", 0) for lap in stages[n][-turns:]])
+             for n in COUNTS}  # fmt: skip
+    heads = {n: Head.of(recogniser.checkpoint) for n, recogniser in models.items()}
+    memory = {n: megabytes(models[n].checkpoint, head) for n, head in heads.items()}
     fewest, most = COUNTS[0], COUNTS[-1]
     more = {n: float(np.median(bench.ratio(seconds[n], seconds[fewest]))) for n in COUNTS}
     _draw(seconds, memory, picture, engine.name)
@@ -80,8 +82,8 @@ def measure(model: str | None, turns: int, picture: Path) -> bench.Result:
         notes=[f"Network: {engine.name}.", f"![The curve](results/{picture.name})"],
         bars=[bench.Bar(f"{most:,} herbs: times the latency of {fewest}", more[most], MOST,
                         remark=f"Scores and maps take {np.median(after[most]):.1f} ms of it; each photo is compared "
-                               f"with {models[most]._head.weight.nbytes / 2**20:.0f} MB of weights and "
-                               f"{models[most]._head.bank.nbytes / 2**20:.0f} MB of known photos")],
+                               f"with {heads[most].weight.nbytes / 2**20:.0f} MB of weights and "
+                               f"{heads[most].bank.nbytes / 2**20:.0f} MB of known photos")],
         values={"engine": engine.name, "MB": memory, "ratio": more,
                 **{str(n): bench.spread(seconds[n]) for n in COUNTS},
                 "scores and maps, ms": {n: bench.spread(after[n]) for n in COUNTS}},

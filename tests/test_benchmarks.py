@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,14 @@ def test_figures_are_shown_with_their_spread():
 )
 def test_a_bar_is_met_or_not(value, limit, least, met):
     assert bench.Bar("x", value, limit, least=least).met is met
+
+
+def test_figures_of_bars_are_written_out():
+    said = [
+        bench.verdict({**asdict(bench.Bar("x", v, 1.25)), "met": False}) for v in (1.2501, 1234.5)
+    ]
+    assert [text.partition(" ")[0] for text in said] == ["1.25", "1234"]
+    assert all("**not met**" in text for text in said)
 
 
 MACHINE = {
