@@ -235,6 +235,8 @@ def fit(
         kept = {k: v.clone() for k, v in average.state_dict().items()}
         history = [{"epoch": 0, **validate(known)}]
         best = history[0]["val_macro_top1"]
+        if recipe.epochs:
+            known.clear()  # 8 KB for each photo, of a network that is about to change
         say(Event("head", history[0]))
         if distributed.first():
             save(kept, history, best)
