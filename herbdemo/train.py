@@ -211,9 +211,9 @@ def fit(
         replace_head(network, len(herbs))  # of the right size; its weights are loaded below
     elif not keep_head:
         try:
-            engine = engine_for(network, len(train_samples) + len(val_samples))
-            features = extract(engine, train_samples, herbs, preprocessing, opened=opened,
-                               known=known, progress=_progress(say, stop))  # fmt: skip
+            features = extract(engine_for(network, len(train_samples)), train_samples, herbs,
+                               preprocessing, opened=opened, known=known,
+                               progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
             raise _too_early() from None
         if memory:
