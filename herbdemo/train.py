@@ -211,9 +211,9 @@ def fit(
         replace_head(network, len(herbs))  # of the right size; its weights are loaded below
     elif not keep_head:
         try:
-            engine = engine_for(network, len(train_samples) + len(val_samples))
-            features = extract(engine, train_samples, herbs, preprocessing, opened=opened,
-                               known=known, progress=_progress(say, stop))  # fmt: skip
+            features = extract(engine_for(network, len(train_samples)), train_samples, herbs,
+                               preprocessing, opened=opened, known=known,
+                               progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
             raise _too_early() from None
         if memory:
@@ -235,6 +235,8 @@ def fit(
         kept = {k: v.clone() for k, v in average.state_dict().items()}
         history = [{"epoch": 0, **validate(known)}]
         best = history[0]["val_macro_top1"]
+        if recipe.epochs:
+            known.clear()  # 8 KB for each photo, of a network that is about to change
         say(Event("head", history[0]))
         if distributed.first():
             save(kept, history, best)
