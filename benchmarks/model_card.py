@@ -23,7 +23,7 @@ from herbdemo.dataset import scan
 from herbdemo.discriminant import SHARE
 from herbdemo.evaluate import evaluate
 from herbdemo.likeness import likeness
-from herbdemo.openvino_engine import OpenVinoEngine, converted, precisions
+from herbdemo.openvino_engine import engine_of, precisions
 from herbdemo.quantise import limits_in
 from herbdemo.registry import SHIPPED, Registry
 
@@ -71,8 +71,7 @@ def engines(checkpoint: Checkpoint, test: Path) -> dict[str, Any]:
     """How each precision that this CPU is quick in answers beside torch in float32, on `test`."""
     import openvino
 
-    limits, model = limits_in(checkpoint.card), converted(checkpoint)
-    others = {p: OpenVinoEngine(model, p, limits) for p in precisions(limits)}
+    others = {p: engine_of(checkpoint, p) for p in precisions(limits_in(checkpoint.card))}
     return {
         "cpu": openvino.Core().get_property("CPU", "FULL_DEVICE_NAME"),
         "openvino": openvino.get_version(),

@@ -68,7 +68,7 @@ class ServingEngine:
 
     def __init__(self, checkpoint: Checkpoint, *, wanted: str) -> None:
         torch_engine = TorchEngine(checkpoint.network)
-        settled = _torch_stays(wanted)
+        settled = ASKED if wanted == "torch" else None
         # One tuple, so that no thread sees the name of one and the reason of another.
         self._now: tuple[Engine, Reason] = torch_engine, settled or PREPARING
         self._ready = threading.Event()
@@ -97,10 +97,16 @@ class ServingEngine:
         return self._ready.wait(seconds)
 
     def _prepare(self, checkpoint: Checkpoint, wanted: str) -> None:
-        from herbdemo.openvino_engine import fastest
+        from herbdemo import half, openvino_engine
+        from herbdemo.together import Together
 
+        reference = self._now[0]
         try:
-            self._now = fastest(checkpoint, self._now[0], wanted=wanted)
+            if _on_accelerator(wanted):
+                engine, why = half.fastest(checkpoint, reference)
+            else:
+                engine, why = openvino_engine.fastest(checkpoint, reference, wanted=wanted)
+            self._now = engine if engine is reference else Together(engine), why
         finally:
             self._ready.set()
 
@@ -126,8 +132,10 @@ def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
 
     wanted = _wanted()
     name = f"{best_device().type} · torch"
-    if settled := _torch_stays(wanted):
-        return name, settled
+    if wanted == "torch":
+        return name, ASKED
+    if _on_accelerator(wanted):
+        return name, ACCELERATOR
     limits = limits_in(card)
     if precision := wanted.partition("-")[2]:
         if precision == "int8" and not limits:
@@ -139,11 +147,8 @@ def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
     return (f"cpu · openvino {choice.precision}" if choice.precision else name), choice.why
 
 
-def _torch_stays(wanted: str) -> Reason | None:
-    """Why nothing else than torch is tried; None where it is."""
-    if wanted == "torch":
-        return ASKED
-    return ACCELERATOR if wanted == "auto" and best_device().type != "cpu" else None
+def _on_accelerator(wanted: str) -> bool:
+    return wanted == "auto" and best_device().type != "cpu"
 
 
 def _wanted() -> str:

@@ -232,7 +232,7 @@ def test_finish_makes_a_model_that_is_measured_as_it_is_loaded(toy, samples, tmp
     assert not torch.equal(finished.network.fc.weight, toy.network.fc.weight)  # blended
     int8 = finished.card["int8"]
     assert int8["photos"] == 14
-    assert len(int8["limits"]) == 52
+    assert len(int8["limits"]) == 50
     assert int8["val"]["photos"] == 28
     assert int8["val"]["maps"] > 0.9
     assert done == sorted(done)

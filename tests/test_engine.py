@@ -15,7 +15,7 @@ from herbdemo.dataset import scan
 from herbdemo.engine import TorchEngine, said, serving
 from herbdemo.files import home
 from herbdemo.likeness import likeness
-from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted, precisions
+from herbdemo.openvino_engine import AGREEMENT, OpenVinoEngine, converted, engine_of, precisions
 from herbdemo.quantise import limits_in, limits_of
 from herbdemo.recognise import Recogniser
 from herbdemo.registry import Registry
@@ -88,8 +88,8 @@ def test_a_second_answer_leaves_the_first_one_alone(model):
 def alike(data):
     """How each precision that this CPU is quick in answers beside torch, on all test photos."""
     checkpoint = Registry().load()
-    limits, model = limits_in(checkpoint.card), converted(replace(checkpoint, sha256=""))
-    engines = {p: OpenVinoEngine(model, p, limits) for p in precisions(limits)}
+    here = replace(checkpoint, sha256="")  # not kept on disk
+    engines = {p: engine_of(here, p) for p in precisions(limits_in(checkpoint.card))}
     return likeness(checkpoint, engines, scan(data / "herbs" / "test"))
 
 

@@ -8,7 +8,7 @@ from toys import HERBS, TinyNet
 from herbdemo.choice import agreement, check_photos
 from herbdemo.engine import TorchEngine
 from herbdemo.openvino_engine import OpenVinoEngine, _traced
-from herbdemo.quantise import limits_in, limits_of, quantised, simulated
+from herbdemo.quantise import STAY, limits_in, limits_of, quantised, simulated, whole_weights
 
 SOUND = {"passes": True, "limits": {"last": 2.0}}
 
@@ -30,8 +30,8 @@ def limits(toy, toy_engine) -> dict:
 
 def test_what_sees_negative_numbers_gets_no_limit(tiny, limits):
     assert list(limits_of(tiny, [torch.randn(4, 3, 32, 32)])) == ["last"]
-    assert len(limits) == 52  # of 53: the first convolution sees the photo
-    assert "conv1" not in limits
+    assert len(limits) == 50  # of 53
+    assert not STAY & set(limits)
 
 
 def test_a_limit_is_about_the_largest_number_and_no_batch_is_forgotten(tiny):
@@ -63,21 +63,33 @@ def test_openvino_rounds_as_the_simulation_does(toy, toy_engine, limits):
     pytest.importorskip("openvino")
     photos = check_photos(toy.preprocessing)
     model = _traced(toy.network)
-    int8 = OpenVinoEngine(model, "int8", limits)
+    int8 = OpenVinoEngine(quantised(model, limits), "int8")
     assert agreement(TorchEngine(simulated(toy.network, limits)), int8, photos) > 0.995
     assert agreement(toy_engine, int8, photos) > 0.98
     assert not any(op.get_type_name() == "FakeQuantize" for op in model.get_ops())  # as it was
 
 
-def test_every_convolution_but_the_first_is_done_in_eight_bits(toy, limits):
+def test_every_convolution_that_has_a_limit_is_done_in_eight_bits(toy, limits):
     """A slip in the names would leave it in floating point, and nobody would notice."""
     pytest.importorskip("openvino")
-    rounded = [
-        op for op in quantised(_traced(toy.network), limits).get_ops()
-        if op.get_type_name() == "FakeQuantize"
-    ]  # fmt: skip
-    inputs = 52 - 4  # four blocks give their input to two convolutions
-    assert len(rounded) == 52 + inputs
+    kinds = [op.get_type_name() for op in quantised(_traced(toy.network), limits).get_ops()]
+    assert kinds.count("FakeQuantize") == 50 - 3  # three blocks give their input to two of them
+
+
+def test_weights_are_rounded_so_that_no_channel_is_shifted():
+    weight = torch.randn(64, 32, 3, 3)
+    weight[:, :, 0, 0] = 0  # pruned
+    weight[5] = 0
+    whole, steps = whole_weights(weight)
+    assert torch.equal(whole, whole.round())
+    assert whole.abs().max() == 127
+    error = whole - weight / steps
+    assert error.abs().max() < 1
+    assert error.sum(dim=(1, 2, 3)).abs().max() <= 0.5001
+    assert (whole[:, :, 0, 0] == 0).all()
+    assert (whole[5] == 0).all()
+    nearest = (weight / steps).round() - weight / steps
+    assert error.square().mean() < 1.5 * nearest.square().mean()
 
 
 @pytest.mark.parametrize(

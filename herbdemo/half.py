@@ -1,0 +1,67 @@
+"""The network in half precision on a GPU of NVIDIA's, where float32 leaves most of it idle."""
+
+import logging
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from herbdemo.checkpoint import Checkpoint
+from herbdemo.choice import ACCELERATOR, BROKEN, Reason, agreement, check_photos, other, same
+from herbdemo.engine import Engine, TorchEngine
+
+log = logging.getLogger(__name__)
+
+SIZES = (1, 2, 4, 8, 16, 32)  # photos in a pass: few sizes, each tuned once
+AGREEMENT = 0.999  # as in bfloat16 on a CPU, see `openvino_engine`
+
+
+class HalfEngine:
+    """Convolutions in bfloat16 by autocast, BatchNorm in float32, batches filled up to `SIZES`.
+
+    Args:
+        reference: whose network it runs, on its device.
+    """
+
+    why = None
+
+    def __init__(self, reference: TorchEngine) -> None:
+        self.network, self.device = reference.network, reference.device
+        self.name = f"{self.device.type} · torch bf16"
+
+    def features(self, batch: Tensor) -> np.ndarray:
+        """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
+        found = [self._pass(part) for part in batch.split(SIZES[-1])]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _pass(self, batch: Tensor) -> np.ndarray:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16),
+            torch.backends.cudnn.flags(benchmark=True),  # tries its ways once for each size
+        ):
+            filled = filled_up(batch).to(self.device, memory_format=torch.channels_last)
+            return self.network.features(filled)[: len(batch)].float().cpu().numpy()
+
+
+def filled_up(batch: Tensor) -> Tensor:
+    """The batch with empty photos to the next of `SIZES`; it has no more than the last of them."""
+    missing = next(size for size in SIZES if size >= len(batch)) - len(batch)
+    return torch.cat([batch, batch.new_zeros(missing, *batch.shape[1:])]) if missing else batch
+
+
+def fastest(checkpoint: Checkpoint, reference: TorchEngine) -> tuple[Engine, Reason]:
+    """Half precision, warmed up, if it sees what `reference` sees; and why."""
+    if reference.device.type != "cuda" or not torch.cuda.is_bf16_supported():
+        return reference, ACCELERATOR
+    try:
+        engine, photos = HalfEngine(reference), check_photos(checkpoint.preprocessing)
+        correlation = agreement(reference, engine, photos)
+        if correlation < AGREEMENT:
+            return reference, other(correlation)
+        for size in SIZES:
+            engine.features(photos[:1].expand(size, -1, -1, -1))
+    except Exception:  # whatever is wrong with it, float32 goes on answering
+        log.exception("half precision cannot be used")
+        return reference, BROKEN
+    return engine, same(correlation)
