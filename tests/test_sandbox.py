@@ -4,7 +4,7 @@ import time
 import types
 
 import pytest
-from toys import HERBS, fill, herb_photo, refusal
+from toys import HERBS, encoded, fill, herb_picture, refusal
 
 from herbdemo.photo import open_photo
 from herbdemo.ui import model, sandbox
@@ -130,5 +130,5 @@ def test_the_sandbox_answers_instead_of_the_shared_model(toy_model, monkeypatch)
 
     monkeypatch.setattr(model, "recogniser", lambda: pytest.fail("the shared model was asked"))
     own = Recogniser(toy_model)
-    monkeypatch.setattr(model, "open_photo", lambda photo: photo)
-    assert model.recognise(herb_photo(HERBS[0], 1), by=own).model == toy_model.id
+    photo = encoded(herb_picture(HERBS[0], 1))
+    assert model.recognise(photo, by=own).model == toy_model.id
