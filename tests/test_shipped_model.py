@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from herbdemo.herbs import find
+from herbdemo.likeness import Likeness
 from herbdemo.registry import SHIPPED, Registry
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -70,6 +71,13 @@ def test_the_card_says_what_a_user_must_know(card):
     assert {"val", "test", "other_sources", "unknown_far", "unknown_near"} <= set(card["metrics"])
     assert all(find(herb) for herb in card["herbs"])
     assert (folder / "curves.png").stat().st_size > 10_000
+
+
+def test_every_engine_that_the_card_names_passed_the_gate(card):
+    assert card["int8"]["passes"]
+    found = [card["int8"]["val"], *(v for v in card["engines"].values() if isinstance(v, dict))]
+    assert len(found) > 2
+    assert all(Likeness(**figures).passes for figures in found)
 
 
 def test_the_weights_are_sound():
