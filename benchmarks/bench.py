@@ -262,8 +262,10 @@ def per_photo(seconds: np.ndarray) -> np.ndarray:
 def fastest(model: str | None) -> tuple[Any, Any]:
     """The model and the engine to measure: what HERBDEMO_ENGINE says, by default the fastest."""
     from herbdemo.engine import serving
+    from herbdemo.heap import reuse_memory
     from herbdemo.registry import Registry
 
+    reuse_memory()  # as the app and the command line do
     os.environ.setdefault("HERBDEMO_ENGINE", "auto")
     checkpoint = Registry().load(model)
     engine = serving(checkpoint)

@@ -27,6 +27,7 @@ from rich.text import Text
 
 from herbdemo.errors import HerbError, shortage
 from herbdemo.events import Event, features_told
+from herbdemo.heap import reuse_memory
 
 if TYPE_CHECKING:  # importing it imports torch, for which `--help` need not wait
     from herbdemo.registry import Registry
@@ -47,6 +48,7 @@ Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the a
 
 def main() -> None:
     """Run the command line; a HerbError becomes its sentence and exit status 1."""
+    reuse_memory()
     try:
         app()
     except KeyboardInterrupt:

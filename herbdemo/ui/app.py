@@ -7,7 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from herbdemo.colormaps import COLORMAPS
-from herbdemo.heap import share_arenas
+from herbdemo.heap import reuse_memory
 from herbdemo.photo import MAX_BYTES
 from herbdemo.ui import (
     agents,
@@ -101,7 +101,7 @@ def serve(
         host, port: where to listen; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT by default.
         share: make a public link, through Gradio; None does where Gradio thinks it is needed.
     """
-    share_arenas()
+    reuse_memory()
     agents.install()
     demo.launch(
         server_name=host,

@@ -15,7 +15,7 @@ from herbdemo.ui.lately import Lately
 if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
 
-AT_ONCE = 2  # photos in the network at a time; more would only make all of them slower
+AT_ONCE = 4  # photos at a time; those that wait together go through the network together
 QUEUE = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}  # of every event that uses it
 _gate = threading.BoundedSemaphore(AT_ONCE)
 KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
