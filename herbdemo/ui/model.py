@@ -84,7 +84,8 @@ def recognise(
     if fresh:
         return kept
     ms = given.ms + (time.perf_counter() - started) * 1000
-    return dataclasses.replace(kept, stages={"kept": ms})
+    # Why its engine was chosen may no longer hold, and nothing has run.
+    return dataclasses.replace(kept, stages={"kept": ms}, why=None)
 
 
 def sweep() -> None:
