@@ -5,9 +5,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# Options of malloc.h. A limit of 64 MB leaves weights and statistics to the system.
+# Options of malloc.h. Older versions take no higher limit than 32 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_GLIBC = ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 64 << 20), (_M_TRIM_THRESHOLD, 256 << 20))
+_GLIBC = ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20))
 
 
 @contextmanager
