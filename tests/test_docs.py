@@ -79,7 +79,7 @@ def test_python_over_mcp(run):
     (code,) = of("python", "ClientSession")
     said = run(sys.executable, "-c", code)
     assert "'compare_herbs'" in said
-    assert "image/png The evidence for" in said
+    assert "image/jpeg The evidence for" in said
 
 
 @pytest.mark.skipif(not shutil.which("curl") or not shutil.which("bash"), reason="no curl")
