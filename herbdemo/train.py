@@ -134,6 +134,8 @@ def train(
             "training": {"command": command, "recipe": asdict(recipe), "history": history},
             **({"old_herbs": sources(start.model, present)} if start.model else {}),
         }
+        if start.model and not recipe.epochs:  # the same convolutions, so what holds of them
+            card["int8"] = start.model.card.get("int8", {})
         complete = partial(finish, state, name=name, herbs=herbs, memory=memory,
                            preprocessing=start.preprocessing, opened=opened,
                            known=at_last)  # fmt: skip
@@ -152,8 +154,9 @@ def train(
                 # A proof would take longer than stopping may.
                 return replace(after, card={**after.card, "stopped": True})
         say(Event("finish"))
+        # Without eight bits: finding their limits takes longer than stopping may.
         return complete(train=_few(train_samples), val=_few(val_samples),
-                        card={**card, "stopped": True})  # fmt: skip
+                        card={"int8": {}, **card, "stopped": True})  # fmt: skip
 
 
 def herbs_of(samples: Sequence[Sample]) -> tuple[str, ...]:
