@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from herbdemo.colormaps import COLORMAPS
+from herbdemo.one_thread import one_thread
 
 FADE = 0.45  # map value from which its colour is at full opacity; below it the photo shines through
 
@@ -60,7 +61,8 @@ def resized(values: np.ndarray, size: tuple[int, int], *, smooth: bool = False) 
     kernel = _cubic if smooth else _linear
     rows = _interpolation(values.shape[0], height, kernel)
     columns = _interpolation(values.shape[1], width, kernel)
-    return rows @ np.asarray(values, np.float32) @ columns.T
+    with one_thread():
+        return rows @ np.asarray(values, np.float32) @ columns.T
 
 
 def grad_cam(raw: np.ndarray, size: tuple[int, int] = (224, 224)) -> np.ndarray:
