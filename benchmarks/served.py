@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 180  # seconds until a server must have answered
+PATIENCE = 120  # seconds until a server must have answered; importing torch takes its time
 LOOK = 0.05  # seconds between two looks whether it answers
 
 
@@ -58,6 +59,7 @@ def served(script: str, folder: Path, **environment: str) -> Iterator[Server]:
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_NUM_PORTS": "1",  # a taken port is an error, not a reason to move on
         "GRADIO_ANALYTICS_ENABLED": "False",
+        "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
     log = folder / "server.log"
@@ -75,16 +77,12 @@ def served(script: str, folder: Path, **environment: str) -> Iterator[Server]:
     try:
         while not _answers(url):
             if process.poll() is not None or time.perf_counter() - started > PATIENCE:
-                said = log.read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{script} does not answer:\n{said}")
+                said = log.read_text(errors="replace")[-4000:]
+                raise RuntimeError(f"{script} does not answer ({process.poll()}):\n{said}")
             time.sleep(LOOK)
         yield Server(url, process, time.perf_counter() - started)
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, number)
-                process.wait(timeout=10)
-                break
+        _stop(process)
 
 
 def asked(client: httpx.Client, url: str, endpoint: str, photo: bytes) -> Any:
@@ -110,6 +108,16 @@ def asked(client: httpx.Client, url: str, endpoint: str, photo: bytes) -> Any:
     raise RuntimeError(f"{endpoint} ended without an answer")
 
 
+def _stop(process: subprocess.Popen) -> None:
+    """End the server and whatever it started; it leads a process group of its own."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+            return
+
+
 def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=5, trust_env=False).status_code == 200
@@ -118,6 +126,9 @@ def _answers(url: str) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """A port below those the system deals out, so that no client takes it while the app starts."""
+    for port in random.SystemRandom().sample(range(18000, 30000), 50):
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")

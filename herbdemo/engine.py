@@ -119,7 +119,7 @@ def serving(checkpoint: Checkpoint) -> ServingEngine:
     Raises:
         HerbError: HERBDEMO_ENGINE names none.
     """
-    return ServingEngine(checkpoint, wanted=_wanted())
+    return ServingEngine(checkpoint, wanted=wanted_engine())
 
 
 def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
@@ -130,7 +130,7 @@ def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
     """
     from herbdemo.openvino_engine import chosen
 
-    wanted = _wanted()
+    wanted = wanted_engine()
     name = f"{best_device().type} · torch"
     if wanted == "torch":
         return name, ASKED
@@ -151,7 +151,12 @@ def _on_accelerator(wanted: str) -> bool:
     return wanted == "auto" and best_device().type != "cpu"
 
 
-def _wanted() -> str:
+def wanted_engine() -> str:
+    """What HERBDEMO_ENGINE says, one of `CHOICES`.
+
+    Raises:
+        HerbError: it names none.
+    """
     wanted = os.environ.get("HERBDEMO_ENGINE", "").strip().lower() or "auto"
     if wanted not in CHOICES:
         names = ", ".join(CHOICES)

@@ -19,7 +19,7 @@ from herbdemo import distributed
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.decoded import reduced
-from herbdemo.engine import Engine, TorchEngine
+from herbdemo.engine import Engine, TorchEngine, wanted_engine
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
 from herbdemo.scores import CERTAIN, UNKNOWN, Head, expected_calibration_error, wilson
@@ -100,7 +100,7 @@ def engine_for(network: nn.Module, photos: int, *, sha256: str = "") -> Engine:
         or torch_engine.device.type != "cpu"
         or distributed.world() > 1
         or not isinstance(network, HerbNet)
-        or os.environ.get("HERBDEMO_ENGINE") == "torch"
+        or wanted_engine() == "torch"
     ):
         return torch_engine
     from herbdemo.openvino_engine import fastest

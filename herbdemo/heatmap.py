@@ -106,14 +106,14 @@ def overlay(
         longest: pixels of the longest side at most; a smaller photo is not enlarged.
         colormap: a name in `colormaps.COLORMAPS`.
     """
-    photo = shrunk(image, longest).copy()
+    photo = shrunk(image, longest)
     colours = layer(values, photo.size, opacity=opacity, colormap=colormap)
     photo.paste(colours, mask=colours)
     return photo
 
 
 def shrunk(image: Image.Image, longest: int) -> Image.Image:
-    """`image` as RGB, its longest side at most `longest` pixels; never enlarged."""
+    """A copy of `image` in RGB, its longest side at most `longest` pixels; never enlarged."""
     image = image.convert("RGB")
     scale = longest / max(image.size)
     if scale >= 1:

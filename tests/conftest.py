@@ -8,12 +8,7 @@ import contextlib
 import os
 import random
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,8 +22,6 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 for name in ("no_proxy", "NO_PROXY"):
     os.environ[name] = "127.0.0.1,localhost"
 os.environ.pop("HERBDEMO_EXAMPLES", None)  # a developer's own photos change the page
-
-START_SECONDS = 120  # importing torch on two busy cores takes its time
 
 with contextlib.suppress(ImportError):
     from hypothesis import settings
@@ -131,72 +124,17 @@ def recogniser():
 # The app
 
 
-def free_port() -> int:
-    """A port below those the system deals out, so that no client takes it while the app starts."""
-    for port in random.SystemRandom().sample(range(18000, 30000), 50):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            return port
-    pytest.fail("no free port")
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
-def stop(process: subprocess.Popen) -> None:
-    """End the app and whatever it started; it leads a process group of its own."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
-            return
-
-
 @contextlib.contextmanager
 def serve(folder: Path, **environment: str) -> Iterator[str]:
     """Run `python app.py` as a user would, with its home and uploads in `folder`; gives the URL.
 
     What the app prints is in `folder/server.log`.
     """
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/"
-    log = folder / "server.log"
-    variables = {
-        "HERBDEMO_HOME": str(folder / "home"),
-        "HERBDEMO_ENGINE": "auto",
-        "GRADIO_TEMP_DIR": str(folder / "uploads"),
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_NUM_PORTS": "1",  # a taken port is an error, not a reason to move on
-        "PYTHONUNBUFFERED": "1",
-    }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "app.py"],
-            cwd=ROOT,
-            env=os.environ | variables | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        end = time.monotonic() + START_SECONDS
-        while not answers(url):
-            said = log.read_text(errors="replace")[-4000:]
-            if process.poll() is not None:
-                pytest.fail(f"app.py ended with {process.returncode}:\n{said}", pytrace=False)
-            if time.monotonic() > end:
-                pytest.fail(f"app.py is silent after {START_SECONDS} s:\n{said}", pytrace=False)
-            time.sleep(0.2)
-        yield url
-    finally:
-        stop(process)
+    from benchmarks.served import served  # which needs more than the units do
+
+    home = {"HERBDEMO_HOME": str(folder / "home"), "HERBDEMO_ENGINE": "auto"}
+    with served("app.py", folder, **home | environment) as server:
+        yield f"{server.url}/"
 
 
 @pytest.fixture(scope="session")
