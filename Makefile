@@ -27,9 +27,10 @@ test: $(VENV)/.test  ## run every test (ARGS="-k photo" for some)
 unit: $(VENV)/.test  ## run the quick tests only: no browser, no second process, no photos from outside
 	$(PY) -m pytest -m "not browser and not process and not data" $(ARGS)
 
-lint: $(VENV)/.dev  ## check the style (`make format` mends most of it)
+lint: $(VENV)/.dev  ## check style and types (`make format` mends most of the style)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(VENV)/.dev  ## mend what can be mended of the style
 	$(PY) -m ruff check --fix .
@@ -57,7 +58,7 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
 
 clean:  ## remove .venv and the caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # Each stamp is newer than what it was installed from, so a second `make` has nothing to do.
 $(VENV)/.python:

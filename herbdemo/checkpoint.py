@@ -12,8 +12,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -265,7 +266,7 @@ def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
 
 
 @contextmanager
-def _opened(path: Path, *, hint: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, *, hint: str) -> Iterator[BufferedReader]:
     try:
         with path.open("rb") as file:
             yield file

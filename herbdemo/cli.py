@@ -120,7 +120,11 @@ def recognise(
         listed = stack.enter_context(given(photos))  # before anything is said: a zip may be refused
         stop = stack.enter_context(_stop_on_signal())
         advance = stack.enter_context(_progress("recognise"))
-        options = {"see": see, "shown": HEATMAP_SIDE if heatmaps else SHOWN, "stop": stop}
+        options: dict[str, Any] = {
+            "see": see,
+            "shown": HEATMAP_SIDE if heatmaps else SHOWN,
+            "stop": stop,
+        }
         total = _count(photos)
         batches = (
             recognised_into(out_, recogniser, photos, **options)
@@ -324,7 +328,7 @@ def train(
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     run_folder = home() / "runs" / name
-    changes = {"epochs": epochs, "patience": patience, "batch": batch}
+    changes: dict[str, Any] = {"epochs": epochs, "patience": patience, "batch": batch}
 
     with _stop_on_signal() as stop:
         checkpoint = run(

@@ -137,7 +137,8 @@ def split(
     seen = 0
     for herb in sorted(by_herb):
         groups = _near_copies(
-            by_herb[herb], lambda done, _, seen=seen: progress(seen + done, len(samples))
+            by_herb[herb],
+            lambda done, _, seen=seen: progress(seen + done, len(samples)),  # type: ignore[misc]
         )
         seen += len(by_herb[herb])
         # By what a group shows: photos that are added later leave the order of the others alone.

@@ -112,10 +112,11 @@ def blended(
     sums = moments(statistics)
     found, trained = centred(*Discriminant.of(*sums).head()), centred(weight, bias)
     scale = loudness(trained, found, *sums)
-    return tuple(
+    weight, bias = (
         ((1 - share) * t + share * scale * f).astype(np.float32)
         for t, f in zip(trained, found, strict=True)
     )
+    return weight, bias
 
 
 def loudness(

@@ -31,8 +31,11 @@ class Engine(Protocol):
         why: the reason that it answers, where it was chosen among several.
     """
 
-    name: str
-    why: Reason | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def why(self) -> Reason | None: ...
 
     def features(self, batch: Tensor) -> np.ndarray:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
@@ -53,7 +56,7 @@ class TorchEngine:
     def __init__(self, network: HerbNet) -> None:
         self.device = best_device()
         # channels_last is what the convolutions want inside; without it they convert every time.
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.name = f"{self.device.type} · torch"
 
     def features(self, batch: Tensor) -> np.ndarray:
@@ -75,7 +78,9 @@ class ServingEngine:
         if settled:
             self._ready.set()
         else:
-            work = threading.Thread(target=self._prepare, args=(checkpoint, wanted), daemon=True)
+            work = threading.Thread(
+                target=self._prepare, args=(checkpoint, wanted, torch_engine), daemon=True
+            )
             work.start()
 
     @property
@@ -96,11 +101,11 @@ class ServingEngine:
         """Wait until the choice is final; says whether it is."""
         return self._ready.wait(seconds)
 
-    def _prepare(self, checkpoint: Checkpoint, wanted: str) -> None:
+    def _prepare(self, checkpoint: Checkpoint, wanted: str, reference: TorchEngine) -> None:
         from herbdemo import half, openvino_engine
         from herbdemo.together import Together
 
-        reference = self._now[0]
+        engine: Engine
         try:
             if _on_accelerator(wanted):
                 engine, why = half.fastest(checkpoint, reference)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
 from herbdemo import distributed
 from herbdemo.checkpoint import Checkpoint, Preprocessing
@@ -85,7 +85,7 @@ class Report:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def engine_for(network: nn.Module, photos: int, *, sha256: str = "") -> Engine:
+def engine_for(network: HerbNet, photos: int, *, sha256: str = "") -> Engine:
     """What to look at so many photos with.
 
     OpenVINO in float32, where torch would run on the CPU: it finds the same to five digits, in two
@@ -212,7 +212,7 @@ def evaluate(
         sha256=checkpoint.sha256,
         failures=[
             {"file": str(path.relative_to(root)), "error": error.en}
-            for root, part in ((folder, features), (unknown, outside))
+            for root, part in ((folder, features), (unknown or "", outside))
             for path, error in part.failures
         ],
         not_in_model={herb: others.count(herb) for herb in sorted(set(others))},
@@ -251,7 +251,7 @@ def measure(
         },
         "mistakes": [
             {
-                "file": files[i],
+                "file": files[int(i)],
                 "herb": herbs[features.labels[i]],
                 "answer": herbs[order[i, 0]],
                 "probability": round(float(best[i]), 4),

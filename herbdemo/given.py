@@ -34,6 +34,7 @@ def given(paths: Iterable[str | Path]) -> Iterator[Iterator[Given]]:
 
 
 def _below(path: Path, zips: ExitStack) -> Iterable[Given]:
+    found: Iterable[Given]
     if path.is_dir():
         found = in_folder(path)
     elif path.suffix.lower() == ".zip":

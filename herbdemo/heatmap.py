@@ -118,8 +118,8 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
     scale = longest / max(image.size)
     if scale >= 1:
         return image
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
 
 
 def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:
@@ -178,7 +178,7 @@ def _interpolation(source: int, target: int, kernel: Callable) -> np.ndarray:
     weights = kernel(np.abs(centres[:, None] - cells))
     matrix = np.zeros((target, source), np.float32)
     for cell, column in zip(cells, weights.T, strict=True):
-        matrix[:, min(max(cell, 0), source - 1)] += column
+        matrix[:, min(max(int(cell), 0), source - 1)] += column
     return matrix
 
 

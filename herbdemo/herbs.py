@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 TOXIC = MappingProxyType({"slightly toxic": "小毒", "toxic": "有毒", "highly toxic": "大毒"})
 
@@ -67,6 +67,7 @@ def catalogue() -> Mapping[str, Herb]:
     lists = [field.name for field in fields(Herb) if field.default == ()]
     herbs = {}
     with Path(__file__).with_name("herbs.csv").open(encoding="utf-8", newline="") as file:
+        row: dict[str, Any]
         for row in csv.DictReader(file):
             for column in lists:
                 row[column] = tuple(filter(None, row[column].split(";")))
@@ -205,7 +206,7 @@ def _simplified(key: str) -> str:
 
 
 @functools.cache
-def _opencc():  # imported late: dictionaries that most sessions never need
+def _opencc() -> Any:  # imported late: dictionaries that most sessions never need
     from opencc import OpenCC
 
     return OpenCC("t2s")

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
@@ -57,7 +58,7 @@ def publish(
             hint="hub-no-token",
         )
     disable_progress_bars()
-    files = {
+    files: dict[str, bytes | Path] = {
         "README.md": model_card(card, repo).encode(),
         CARD: card_named(card, model_id),
         WEIGHTS: folder / WEIGHTS,

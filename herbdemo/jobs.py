@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,7 +101,9 @@ class Jobs:
                 self._launch(kind, Path(source).absolute(), name, dict(options or {}), who[:80])
             except OSError as error:
                 raise shortage(error) or error from error
-        return self.latest()
+        job = self.latest()
+        assert job is not None
+        return job
 
     def latest(self) -> Job | None:
         """The job that is running, or the last one; None when there was none yet."""
@@ -149,8 +151,8 @@ class Jobs:
         """
         with self._lock():
             record = self._record()
-            process = record and self._process(record)
-            if process is None:
+            process = self._process(record) if record else None
+            if record is None or process is None:
                 return
             with contextlib.suppress(OSError):  # a full disk is a good reason to stop
                 self._write({**record, "stopping": True})
@@ -281,7 +283,7 @@ class Jobs:
         replace_file(self.root / "job.json", json.dumps(record, ensure_ascii=False).encode())
 
     @contextlib.contextmanager
-    def _lock(self):
+    def _lock(self) -> Iterator[None]:
         """Only one process at a time may start or stop a job."""
         self.root.mkdir(parents=True, exist_ok=True)
         try:

@@ -233,7 +233,8 @@ def _check(photos: int, size: int, limits: Limits | None) -> None:
 
 
 def _inside(base: Path, one: Given) -> Path:
-    path = Path(one.read())
+    path = one.read()
+    assert isinstance(path, Path)
     if not path.resolve().is_relative_to(base):
         raise escapes()
     return path

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import openvino
 
     from herbdemo.engine import Engine
+    from herbdemo.network import HerbNet
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ def _chosen_now(checkpoint: Checkpoint, reference: "Engine") -> tuple["Engine", 
     """Try the precisions that this CPU is quick in, and keep what came out."""
     limits = limits_in(checkpoint.card)
     photos = check_photos(checkpoint.preprocessing)
+    engine: Engine
     for precision in precisions(limits):
         engine, why = engine_of(checkpoint, precision), same
         correlation = agreement(reference, engine, photos)
@@ -204,7 +206,7 @@ def converted(
     return model
 
 
-def _traced(network: nn.Module) -> "openvino.Model":
+def _traced(network: "HerbNet") -> "openvino.Model":
     """The network as one photo runs through it, for any number of photos of any size.
 
     Other threads may use the network meanwhile. `torch.export`, the newer way, disturbs them: it
@@ -226,7 +228,7 @@ def _traced(network: nn.Module) -> "openvino.Model":
 class _Features(nn.Module):
     """A network without its head, for the converter, which follows `forward`."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: "HerbNet") -> None:
         super().__init__()
         self.network = network
 

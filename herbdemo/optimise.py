@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo.evaluate import Features
+from herbdemo.network import HerbNet
 from herbdemo.recipe import Recipe
 
 HEAD_DECAY = 1e-3  # L2 on the head that is fitted alone; the best on val among 1e-4 … 3e-3
@@ -34,7 +35,7 @@ def fit_head(head: nn.Linear, features: Features, *, smoothing: float) -> None:
     optimizer.step(loss)
 
 
-def careful_adamw(network: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+def careful_adamw(network: HerbNet, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW for the first `recipe.depth` parts of `network.trainable()`; all else is frozen.
 
     Each group has its full "rate" beside the "lr" that the schedule makes of it.
@@ -83,7 +84,7 @@ def keep_pruned(pruned: tuple[list[nn.Parameter], list[Tensor]]) -> None:
     """Take the gradients of what is pruned away; see `pruned_weights`."""
     weights, masks = pruned
     if weights:
-        torch._foreach_mul_([weight.grad for weight in weights], masks)
+        torch._foreach_mul_([w.grad for w in weights if w.grad is not None], masks)
 
 
 @torch.no_grad()

@@ -11,7 +11,9 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from herbdemo.atomic import whole_file, whole_folder
 from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
@@ -36,9 +38,11 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     folder = registry.folder(model_id)
     card = card_named(load_checkpoint(folder).card, model_id)  # nobody could import a damaged one
     # Level 1 takes out the zeros of pruned weights; no level finds more.
-    packing = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1, "strict_timestamps": False}
+    packing = partial(
+        zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
+    )
     try:
-        with whole_file(target) as file, zipfile.ZipFile(file, "w", **packing) as archive:
+        with whole_file(target) as file, packing(file, "w") as archive:
             archive.writestr(f"{model_id}/{CARD}", card)
             archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
     except OSError as error:
@@ -141,7 +145,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         raise _damaged() from error
 
 
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target) -> None:
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: BinaryIO) -> None:
     try:
         source = archive.open(entry)
     except Exception as error:

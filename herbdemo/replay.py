@@ -21,6 +21,7 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.discriminant import covariance, moments, shrunk
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import Features, joined
+from herbdemo.network import HerbNet
 from herbdemo.solve import Added
 
 REHEARSED = 100  # features per herb that the head is fitted on
@@ -160,7 +161,7 @@ class Anchor(nn.Module):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: HerbNet,
         memory: Memory,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
     ) -> None:

@@ -52,6 +52,7 @@ class Together:
                 self._run(self._taken(mine))
         if mine.error is not None:
             raise mine.error
+        assert mine.found is not None
         return mine.found
 
     def _taken(self, mine: _Waiting) -> list[_Waiting]:

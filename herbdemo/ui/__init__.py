@@ -22,7 +22,7 @@ def _file_of_no_component(thing: Any) -> str:
 
 # Gradio 6.31 writes a stub for editors beside each of its components, and of ours, whenever it is
 # imported: a third of its import. There is no option against it.
-inspect.getfile = _file_of_no_component
+inspect.getfile = _file_of_no_component  # type: ignore[assignment]
 try:
     with lasting():
         import gradio.component_meta

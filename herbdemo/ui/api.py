@@ -245,7 +245,7 @@ def _facts(herb: Herb) -> dict[str, Any]:
     }
 
 
-def _said(*sentences: Text) -> list[dict[str, str]]:
+def _said(*sentences: Text) -> list[Mapping[str, str]]:
     return [_both(sentence) for sentence in sentences]
 
 

@@ -114,8 +114,12 @@ class Share:
 
 def whiskers(rows: Sequence[tuple[Text, Text, str, Share]]) -> str:
     """Shares with their intervals on one scale: (what, when, class, share) from top to bottom."""
-    known = [share for *_, share in rows if share.value is not None]
-    ends = [end for share in known for end in (share.interval or (share.value, share.value))]
+    ends = [
+        end
+        for *_, share in rows
+        if share.value is not None
+        for end in (share.interval or (share.value, share.value))
+    ]
     low = min(0.9, int(min(ends, default=0.0) * 10) / 10)
     items = "".join(_whisker(*row, low=low) for row in rows)
     ticks = "".join(

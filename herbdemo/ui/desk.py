@@ -41,7 +41,7 @@ def jobs() -> "Jobs":
 
 def taken(take: Take) -> Iterator[str]:
     """Take photos in and check them; yields how far that is, and the report at last."""
-    batch = None
+    batch: Any = None
     for step in _followed(lambda progress: take(progress=progress)):
         if isinstance(step, tuple):
             yield checking_html(*step)
@@ -257,8 +257,7 @@ def proof_of_job(*, look: bool) -> Iterator[str]:
         look: let the page scroll to it.
     """
     job = jobs().latest()
-    made = job is not None and job.state in ("done", "stopped")
-    yield from proof_of(job.id, look=look) if made else [""]
+    yield from proof_of(job.id, look=look) if job and job.state in ("done", "stopped") else [""]
 
 
 def proof_of(model_id: str, *, look: bool = True) -> Iterator[str]:

@@ -5,7 +5,8 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 from herbdemo.errors import HerbError
 from herbdemo.heap import lasting
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
 
 AT_ONCE = 4  # photos at a time; those that wait together go through the network together
-QUEUE = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}  # of every event that uses it
+QUEUE: dict[str, Any] = {
+    "concurrency_id": "model",
+    "concurrency_limit": AT_ONCE,
+}  # of every event that uses it
 _gate = threading.BoundedSemaphore(AT_ONCE)
 KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
 _answers = Lately(KEPT, weigh=lambda answer: answer.features.nbytes + 3 * _pixels(answer))
@@ -49,8 +53,18 @@ def _load() -> None:
         return  # the first photo will say the same, to someone who reads it
 
 
+@overload
+def recognise(photo: str | Path | bytes, *, by: "Recogniser | None" = None) -> "Answer": ...
+
+
+@overload
 def recognise(
-    photo: str | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
+    photo: str | Path | bytes, *, patience: float, by: "Recogniser | None" = None
+) -> "Answer | None": ...
+
+
+def recognise(
+    photo: str | Path | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
 ) -> "Answer | None":
     """The answer for an uploaded file or the bytes of one.
 
@@ -72,11 +86,13 @@ def recognise(
     given, used = read_photo(photo), by or recogniser()
     if patience is not None:
         return _answered(given, used, patience)
-    fresh = []
+    fresh: list[Answer] = []
 
     def answer() -> "Answer":
-        fresh.append(_answered(given, used))
-        return fresh[0]
+        answered = _answered(given, used)
+        assert answered is not None  # it waited as long as it took
+        fresh.append(answered)
+        return answered
 
     # Not by the model's sha256: a visitor's own has none, and thresholds may differ.
     started = time.perf_counter()

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -35,7 +36,7 @@ class Models:
         self.proof = Piece(elem_id="models-proof")
         self.giver = Giver(only_zip(), elem_id="models-giver")
         self.file = gr.DownloadButton(elem_id="models-file", visible="hidden")
-        common = {"notice": self.notice, "open_to_all": frozenset({"show"})}
+        common: dict[str, Any] = {"notice": self.notice, "open_to_all": frozenset({"show"})}
         wire(
             self.list,
             {

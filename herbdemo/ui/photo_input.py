@@ -9,6 +9,7 @@ import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gradio.data_classes import FileData
 
@@ -52,7 +53,7 @@ class PhotoInput(Uploads):
         takes: str = "",
         invitation: tuple[Text, Text] = (texts.DROP_TITLE, texts.DROP_WAYS),
         tips: Sequence[tuple[Text, Text]] = texts.TIPS,
-        **options: object,
+        **options: Any,
     ) -> None:
         super().__init__(
             html_template=_template(examples, into, takes, invitation, tips),

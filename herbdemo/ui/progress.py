@@ -5,27 +5,18 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.curves import Curve, chart
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
 
+if TYPE_CHECKING:
+    from herbdemo.jobs import Job
+
 Event = dict[str, Any]
 MINUTE, HOUR = 60, 3600
-
-
-class Job(Protocol):
-    """What is shown of a job; see `jobs.Job`."""
-
-    id: str
-    kind: str
-    who: str
-    started: float
-    state: str
-    error: dict[str, str] | None
-    stopping: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def progress(events: Sequence[Event]) -> Progress:
 
 
 def job_html(
-    job: Job,
+    job: "Job",
     events: Sequence[Event],
     *,
     memory: int,
@@ -94,7 +85,7 @@ def job_html(
     )
 
 
-def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
+def _running(job: "Job", events: Sequence[Event], memory: int, now: float) -> str:
     at = progress(events)
     percent = 100 * (at.share or 0)
     facts = [t.ELAPSED.format(_span(now - job.started))]
@@ -122,7 +113,7 @@ def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
     )
 
 
-def _ended(job: Job) -> str:
+def _ended(job: "Job") -> str:
     if job.state == "stopped":
         return f'<p class="said">{t.JOB_STOPPED.html}</p>'
     if job.state != "done" and job.error:
@@ -132,7 +123,9 @@ def _ended(job: Job) -> str:
 
 def _curves(events: Sequence[Event]) -> str:
     """Loss and accuracy over the steps; nothing for a job that has none, such as `extend`."""
-    training, val_loss, val_right = [], [], []
+    training: list[tuple[float, float]] = []
+    val_loss: list[tuple[float, float]] = []
+    val_right: list[tuple[float, float]] = []
     steps, at = 0.0, 0.0
     for event in events:
         kind = event["kind"]
@@ -158,8 +151,9 @@ def _add(points: list[tuple[float, float]], x: float, y: object) -> None:
 
 
 def _number(value: object) -> float | None:
-    good = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if good else None
+    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+        return float(value)
+    return None
 
 
 def _ratio(part: object, whole: object) -> float | None:

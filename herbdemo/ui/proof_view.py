@@ -86,9 +86,9 @@ def _before_after(proof: Proof) -> str:
     facts = [_fact(t.ECE, _change(before.get("ece"), after.get("ece"), percent=True))]
     facts.append(_fact(t.TEMPERATURE, _change(None, after.get("temperature"))))
     how = [
-        f"<small>{side.html}</small> {_measured(proof, key).html}"
+        f"<small>{side.html}</small> {measured.html}"
         for side, key in ((t.PROOF_OLD, "old"), (t.PROOF_NEW, "new"))
-        if _measured(proof, key)
+        if (measured := _measured(proof, key))
     ]
     facts += [f"<div><dt>{t.MEASURED.html}</dt><dd>{'<br>'.join(how)}</dd></div>"] if how else []
     shares = whiskers(rows) if rows else f"<p>{t.NO_FIGURE.html}</p>"

@@ -1,5 +1,7 @@
 """Where an answer is shown, the same on every tab. In the browser `answer.js` does the work."""
 
+from typing import Any
+
 import gradio as gr
 
 from herbdemo.ui import texts
@@ -13,7 +15,7 @@ class ResultView(gr.HTML):
     Triggers `act`, as a `Piece` does. It follows the `PhotoInput` that names it in `into`.
     """
 
-    def __init__(self, *, elem_id: str, **options: object) -> None:
+    def __init__(self, *, elem_id: str, **options: Any) -> None:
         super().__init__(
             html_template=_template(elem_id),
             js_on_load=script("answer.js"),

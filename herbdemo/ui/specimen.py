@@ -2,7 +2,7 @@
 
 import dataclasses
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradio.data_classes import ListFiles
 
@@ -38,7 +38,7 @@ class PhotosInput(Uploads):
 
     data_model = ListFiles
 
-    def __init__(self, *, into: str, **options: object) -> None:
+    def __init__(self, *, into: str, **options: Any) -> None:
         super().__init__(
             html_template=_template(into),
             js_on_load=script("camera.js", "sources.js", "specimen.js"),
@@ -63,8 +63,8 @@ def build() -> None:
     def show(paths: list[str], data: dict[str, str], who: Visitor) -> Change:
         return {one: one_photo(paths, data.get("index", ""), who)}
 
-    shared = {"notice": notice, "inputs": [photos], "outputs": [fused, one]}
-    anyone = {"open_to_all": frozenset({"look", "show"})} | model.QUEUE
+    shared: dict[str, Any] = {"notice": notice, "inputs": [photos], "outputs": [fused, one]}
+    anyone: dict[str, Any] = {"open_to_all": frozenset({"look", "show"})} | model.QUEUE
     wire(photos, {"look": look}, **shared, **anyone)
     wire(fused, {"show": show}, **shared, **anyone)
 

@@ -36,7 +36,7 @@ BADGE = 0.024  # radius of the number on a region, of the photo's longest side
 
 MOSTLY = 0.5  # share of the photo from which on it is one of that herb
 
-Picture = tuple[Image.Image, list[tuple[np.ndarray, str]]]
+Picture = tuple[Image.Image, list[tuple[np.ndarray | tuple[int, int, int, int], str]]]
 
 
 def build() -> None:
@@ -100,7 +100,7 @@ def picture_of(tray: "Tray") -> Picture:
     from scipy import ndimage  # imported late: 0.2 s, and the page has no use
 
     image = shrunk(tray.photo.image, PHOTO_SIDE).copy()
-    masks = []
+    masks: list[tuple[np.ndarray | tuple[int, int, int, int], str]] = []
     for at, one in enumerate(tray.herbs):
         inside = np.zeros(image.size[::-1], bool)
         for region in one.regions:

@@ -23,7 +23,8 @@ class UploadsOnly:
         """As Gradio's own, but for addresses."""
         if is_http_url_like(str(url_or_file_path or "")):
             raise spoken(HerbError(*texts.NO_UPLOAD, hint="no-upload"))
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
+        # The component's own class comes after this one.
+        return await super().async_move_resource_to_block_cache(url_or_file_path)  # type: ignore[misc]
 
 
 class Uploads(UploadsOnly, gr.HTML):
