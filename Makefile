@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format bench default-model clean
+.PHONY: help venv run test unit lint format picture bench default-model release clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: $(VENV)/.dev  ## check style and types (`make format` mends most of the st
 format: $(VENV)/.dev  ## mend what can be mended of the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+picture: $(VENV)/.python  ## draw docs/architecture.svg anew from what the code imports
+	$(PY) -m scripts.architecture
 
 DATA := ../shared
 NAME := herbs-31-new
