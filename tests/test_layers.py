@@ -2,7 +2,7 @@
 
 import ast
 
-from scripts.architecture import PICTURE, imported, drawing, imports, lines, ordered, rows
+from scripts.architecture import PICTURE, drawing, imported, imports, lines, ordered, rows
 
 
 def test_every_module_stands_in_the_list_once():

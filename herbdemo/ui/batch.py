@@ -26,10 +26,8 @@ HOUR = 3600
 VISITORS = Limits(500, 1 << 30)  # of one pile; the owner's has no bounds but a zip's
 MOST_EACH = 10  # piles kept for one address, so that nobody takes all the room; a page has one
 MOST_VIEWS = 1000  # piles of which is remembered what was looked at
-QUEUE: dict[str, Any] = {
-    "concurrency_id": "batch",
-    "concurrency_limit": 2,
-}  # beside the answers, not before them
+# beside the answers, not before them
+QUEUE: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 2}
 
 
 def build() -> None:

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
 
 AT_ONCE = 4  # photos at a time; those that wait together go through the network together
-QUEUE: dict[str, Any] = {
-    "concurrency_id": "model",
-    "concurrency_limit": AT_ONCE,
-}  # of every event that uses it
+# of every event that uses it
+QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 _gate = threading.BoundedSemaphore(AT_ONCE)
 KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
 _answers = Lately(KEPT, weigh=lambda answer: answer.features.nbytes + 3 * _pixels(answer))
