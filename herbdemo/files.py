@@ -19,6 +19,13 @@ def home() -> Path:
     return Path(os.environ.get("HERBDEMO_HOME") or Path.home() / ".herbdemo")
 
 
+def shipped(name: str) -> Path:
+    """A folder that comes with the program: in the package, or in a checkout beside it."""
+    package = Path(__file__).resolve().parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
 def is_portable(name: str) -> bool:
     """Whether every system can keep a file of this name, and people see all of it."""
     return (

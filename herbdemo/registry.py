@@ -15,9 +15,9 @@ from typing import Any
 from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
-from herbdemo.files import home, is_portable
+from herbdemo.files import home, is_portable, shipped
 
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SHIPPED = shipped("weights")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 

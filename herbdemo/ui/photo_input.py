@@ -13,6 +13,7 @@ from typing import Any
 
 from gradio.data_classes import FileData
 
+from herbdemo.files import shipped
 from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
 from herbdemo.ui.text import Text
@@ -71,7 +72,7 @@ def example_photos() -> dict[str, Path]:
 
     Files that cannot be opened are left out.
     """
-    folder = os.environ.get("HERBDEMO_EXAMPLES") or HERE.parent.parent / "examples"
+    folder = os.environ.get("HERBDEMO_EXAMPLES") or shipped("examples")
     found = {}
     for path in sorted(Path(folder).glob("*")):
         if path.suffix.lower() in {".md", ".txt", ""} or not path.is_file():
