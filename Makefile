@@ -60,6 +60,9 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 	$(PY) -m benchmarks.report || failed="$$failed report"; \
 	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
 
+release: $(VENV)/.release  ## check, build and tag VERSION=x.y.z; pushes nothing (ARGS=--dry-run to see)
+	$(PY) -m scripts.release $(VERSION) $(ARGS)
+
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
@@ -88,4 +91,8 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.app
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.test
 	$(PIP) --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.release: pyproject.toml $(VENV)/.dev
+	$(PIP) --quiet --editable '.[release]'
 	@touch $@
