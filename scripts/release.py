@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the wheel holds of the checkout, and where; beside these only what the packages say of themselves.
+# What the wheel holds of the checkout, and where.
 SHIPPED = {
     "herbdemo/": "herbdemo/",
     "weights/": "herbdemo/weights/",
