@@ -66,6 +66,9 @@ def batch_loader(
 
     Args:
         opened: gives the picture of a file, see `decoded`.
+
+    Raises:
+        HerbError: there are too many processes for batches of this size.
     """
     batches = epoch_batches(
         samples,

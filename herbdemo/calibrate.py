@@ -217,6 +217,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Where every photo is right, no T would be too small; then the labels count as a little unsure,
     by Laplace's rule of succession.
+
+    Args:
+        logits: (n, herbs), before the softmax. labels: int (n,).
     """
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     doubt = 1 / (len(y) + 2) if bool((z.argmax(1) == y).all()) else 0.0
@@ -243,6 +246,9 @@ def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
     """The lowest probability from which on `CERTAIN_ACCURACY` of the answers are right.
 
     Above 1 where there is none: then no answer is certain.
+
+    Args:
+        probability: (n,), 0..1, of the best herb. right: bool (n,), whether it is the true one.
     """
     order = np.argsort(-probability)
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)

@@ -106,7 +106,7 @@ def gather_objects(items: Sequence[Item]) -> list[Item]:
 
 
 def total(values: Tensor) -> Tensor:
-    """The sum of `values` over all processes, on the device of `values`."""
+    """The sum of `values` (…) over all processes, as large and on the same device."""
     if world() == 1:
         return values
     everything = values.detach().to(_device(), copy=True)

@@ -94,7 +94,7 @@ class ServingEngine:
         return self._now[1]
 
     def features(self, batch: Tensor) -> np.ndarray:
-        """See `Engine`."""
+        """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`."""
         return self._now[0].features(batch)
 
     def wait(self, seconds: float | None = None) -> bool:

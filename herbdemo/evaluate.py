@@ -265,6 +265,9 @@ def measure_unknown(head: Head, known: Features, strangers: Features) -> dict[st
     """The fields of a `Report` on telling herbs of the model from anything else.
 
     `fpr95` is the share of strangers taken for herbs when 95 % of the herbs are let through.
+
+    Raises:
+        HerbError: none of the strangers' photos can be opened.
     """
     if not len(strangers.labels):
         raise HerbError(

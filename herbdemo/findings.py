@@ -176,8 +176,8 @@ class Photos:
 
     Attributes:
         files: names to show. herbs: what they are said to show.
-        sides: the shorter side in pixels, of the original. sha256: of the file.
-        prints: fingerprints, int64. answers: the herb that the model is `SURE` of, or "".
+        sides: the shorter side in pixels, of the original, (n,). sha256: of the file.
+        prints: fingerprints, int64 (n,). answers: the herb that the model is `SURE` of, or "".
     """
 
     files: Sequence[str]
@@ -190,7 +190,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is known of the photos of a library; all fields are equally long and in one order."""
+    """What is known of the n photos of a library, in one order; `prints` is int64 (n,)."""
 
     herbs: Sequence[str] = ()
     sha256: Sequence[str] = ()
@@ -205,6 +205,7 @@ def unreadable(refused: Iterable[tuple[str, str, HerbError]]) -> Iterator[Findin
 
 
 def too_small(photos: Photos) -> Iterator[Finding]:
+    """Photos whose shorter side is below `SMALLEST` pixels."""
     small = np.flatnonzero(photos.sides < SMALLEST)
     for herb, files in _grouped((photos.herbs[i], photos.files[i]) for i in small.tolist()).items():
         yield _finding("too-small", herb, files, smallest=SMALLEST)

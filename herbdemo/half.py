@@ -45,7 +45,7 @@ class HalfEngine:
 
 
 def filled_up(batch: Tensor) -> Tensor:
-    """The batch with empty photos to the next of `SIZES`; it has no more than the last of them."""
+    """The batch (N, 3, H, W) with empty photos to the next of `SIZES`, which N does not exceed."""
     missing = next(size for size in SIZES if size >= len(batch)) - len(batch)
     return torch.cat([batch, batch.new_zeros(missing, *batch.shape[1:])]) if missing else batch
 

@@ -24,6 +24,9 @@ FADE = 0.45  # map value from which its colour is at full opacity; below it the 
 def class_maps(A: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The raw, signed evidence for each herb: float32 (K, h, w).
 
+    Grad-CAM (Selvaraju et al. 2017) before its ReLU: A is averaged first, so the gradient of a
+    score is the same at each place, and no backward pass is needed to know it.
+
     Args:
         A: the feature map of one photo, (C, h, w).
         weights: rows of the head, one per herb wanted, (K, C).

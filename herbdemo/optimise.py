@@ -66,7 +66,7 @@ def freeze_batchnorm(network: nn.Module) -> None:
 
 
 def pruned_weights(network: nn.Module) -> tuple[list[nn.Parameter], list[Tensor]]:
-    """The trainable convolutions of a pruned network, and the masks of their nonzero weights.
+    """The trainable convolutions (out, in, h, w) of a pruned network, and masks of what is nonzero.
 
     AdamW moves every weight equally far, so it would bury the few that matter under noise where
     the many zeros were; they stay zero instead. A dense network has none.
@@ -81,7 +81,10 @@ def pruned_weights(network: nn.Module) -> tuple[list[nn.Parameter], list[Tensor]
 
 
 def keep_pruned(pruned: tuple[list[nn.Parameter], list[Tensor]]) -> None:
-    """Take the gradients of what is pruned away; see `pruned_weights`."""
+    """Take the gradients of what is pruned away, by weights and masks (out, in, h, w).
+
+    Called between the backward pass and the optimizer; see `pruned_weights`.
+    """
     weights, masks = pruned
     if weights:
         torch._foreach_mul_([w.grad for w in weights if w.grad is not None], masks)
@@ -89,7 +92,10 @@ def keep_pruned(pruned: tuple[list[nn.Parameter], list[Tensor]]) -> None:
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
-    """Move the averaged weights towards the current ones, where these can have moved."""
+    """Move the averaged weights towards the current ones, where these can have moved.
+
+    An exponential mean (Tarvainen and Valpola 2017) of which `decay` stays, 0..1.
+    """
     pairs = zip(average.parameters(), network.parameters(), strict=True)
     means, currents = zip(*((a, b) for a, b in pairs if b.requires_grad), strict=True)
     torch._foreach_lerp_(means, currents, 1 - decay)

@@ -16,6 +16,8 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 
 
 class Entry(NamedTuple):
+    """An entry of a TIFF directory: `count` values of a `kind`, see TIFF 6.0, section 2."""
+
     tag: int
     kind: int
     count: int  # type: ignore[assignment]  # tuples have a method of that name
@@ -23,6 +25,11 @@ class Entry(NamedTuple):
     order: str  # of its bytes, "<" or ">"
 
     def integers(self, data: bytes) -> tuple[int, ...]:
+        """Its values, which lie in the entry or elsewhere in `data`.
+
+        Raises:
+            KeyError, struct.error: they are no integers, or the file ends before them.
+        """
         size = self.count * _BYTES[self.kind]
         value = self.field
         if size > len(value):

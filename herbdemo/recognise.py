@@ -185,7 +185,7 @@ class Recogniser:
         return answers
 
     def features(self, batch: torch.Tensor) -> np.ndarray:
-        """The feature maps of prepared photos of any size: see `Engine.features`."""
+        """A (N, C, h, w) of prepared photos (N, 3, H, W) of any size, see `Engine.features`."""
         return self.engine.features(batch)
 
     def prepare(self, photo: Photo) -> Prepared:

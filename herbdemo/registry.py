@@ -35,7 +35,11 @@ class ModelInfo:
 
 
 def check_id(model_id: str) -> str:
-    """`model_id` if it can name a folder on every system, else a HerbError."""
+    """`model_id`, where it can name a folder on every system.
+
+    Raises:
+        HerbError: it cannot.
+    """
     if not _can_name(model_id):
         raise HerbError(
             "模型名只能用小写字母、数字、点、横线和下划线，以字母或数字开头，不以点结尾，"
@@ -98,7 +102,11 @@ class Registry:
         return replace(load_checkpoint(folder), id=folder.name)  # folders may be renamed by hand
 
     def folder(self, model_id: str) -> Path:
-        """Where the model lies; a HerbError when there is none of that name."""
+        """Where the model lies.
+
+        Raises:
+            HerbError: there is none of that name.
+        """
         folder = self._folders().get(model_id)
         if folder is None:
             raise HerbError(
@@ -119,6 +127,9 @@ class Registry:
         """The model in use: the one last activated that is still there, else the first of `list`.
 
         The shipped model is the first, where there is one.
+
+        Raises:
+            HerbError: there is no model at all.
         """
         folders = self._folders()
         for model_id in [*reversed(self._trail()), *folders]:
@@ -138,7 +149,11 @@ class Registry:
         self._write_trail(trail[-20:])
 
     def rollback(self) -> str:
-        """Go back to the model used before the active one; returns its id."""
+        """Go back to the model used before the active one; returns its id.
+
+        Raises:
+            HerbError: there was none before it.
+        """
         folders, active = self._folders(), self.active_id()
         trail = [model_id for model_id in self._trail() if model_id in folders]
         while trail and trail[-1] == active:  # twice in a row where one between was deleted
@@ -153,7 +168,11 @@ class Registry:
         return self.active_id()
 
     def delete(self, model_id: str) -> None:
-        """Delete one of the user's models that is not in use."""
+        """Delete one of the user's models that is not in use.
+
+        Raises:
+            HerbError: there is none of that name, it comes with the program, or it is in use.
+        """
         folder = self.folder(model_id)
         if folder.parent == self.shipped:
             raise HerbError(

@@ -51,7 +51,7 @@ class Memory:
     held_out: Features
 
     def draw(self, positions: np.ndarray, rng: np.random.Generator) -> Features:
-        """One feature vector for each of `positions` in `replayed`, with its label."""
+        """One feature vector (D,) for each of `positions` (n,) in `replayed`, with its label."""
         noise = rng.standard_normal((len(positions), len(self.factor)), np.float32)
         drawn = self.mean[positions] + noise @ self.factor.T
         return Features(np.maximum(drawn, 0), self.replayed[positions])  # features come after ReLU

@@ -73,7 +73,7 @@ class Head:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, safe for large logits."""
+    """Softmax over the last axis of (…, herbs), safe for large logits."""
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -84,7 +84,7 @@ def expected_calibration_error(
     """ECE (Naeini et al. 2015): mean gap between confidence and accuracy, over equal-width bins.
 
     Args:
-        probability: of the best herb, per photo, in 0..1. right: whether that herb is the true one.
+        probability: (n,), 0..1, of the best herb. right: bool (n,), whether it is the true one.
     """
     bin_of = np.minimum((probability * bins).astype(int), bins - 1)
     gaps = [
@@ -108,4 +108,5 @@ def directions(pooled: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
+    """The rows (n, D) at length 1; a row of zeros stays as it is."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -43,7 +43,10 @@ class Together:
         self._turn = threading.Lock()
 
     def features(self, batch: Tensor) -> np.ndarray:
-        """See `Engine`. An error reaches all whose photos were in the pass."""
+        """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`.
+
+        An error reaches all whose photos were in the pass.
+        """
         mine = _Waiting(batch)
         with self._list:
             self._waiting.append(mine)

@@ -318,6 +318,7 @@ def delete(model_id: str) -> None:
 
 
 def registry() -> Any:
+    """The models of this computer, as they are now; importing it imports torch."""
     from herbdemo.registry import Registry
 
     return Registry()

@@ -46,7 +46,7 @@ class Key(NamedTuple):
 
 
 class Map(NamedTuple):
-    """One map to be shown: `values` in 0..1, or -1..1 for a contrast, and the raw scale."""
+    """One map to be shown: `values` (h, w) in 0..1, or -1..1 for a contrast, and the raw scale."""
 
     key: Key
     values: np.ndarray
@@ -80,7 +80,7 @@ def desk_html(
     """The photo, and all that can be asked about it.
 
     Args:
-        herbs, probabilities: of the model, in the same order.
+        herbs, probabilities: of the model, in the same order; the latter (herbs,), 0..1.
         chosen, against: what is asked first.
         example: name of the photo if it is one of the examples; goes back with every request.
     """

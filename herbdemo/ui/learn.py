@@ -125,7 +125,11 @@ class Learn:
     # Giving photos
 
     def photos(self, files: list[str], data: dict[str, str], who: Visitor) -> Iterator[Change]:
-        """Photos of one herb: for the library from the owner, for the sandbox from a visitor."""
+        """Photos of one herb: for the library from the owner, for the sandbox from a visitor.
+
+        Raises:
+            HerbError: there are none, or they cannot be taken.
+        """
         if not files:
             raise HerbError(*t.NO_PHOTOS_GIVEN, hint="no-photos")
         herb = data.get("herb", "")
@@ -155,7 +159,11 @@ class Learn:
         }
 
     def zip(self, parts: list[str], data: dict[str, str], who: Visitor) -> Iterator[Change]:
-        """A zip of class folders, in the parts that the browser sent."""
+        """A zip of class folders, in the parts that the browser sent.
+
+        Raises:
+            HerbError: there is none, or it is refused.
+        """
         if not parts:
             raise HerbError(*t.NO_PHOTOS_GIVEN, hint="no-photos")
         from herbdemo.intake import take_zip

@@ -123,7 +123,11 @@ class Models:
         return self._done(t.PUBLISHED.format(repo))
 
     def take(self, parts: list[str], data: dict[str, str], who: Visitor) -> Change:
-        """Import the zip of a model."""
+        """Import the zip of a model.
+
+        Raises:
+            HerbError: there is none, or it is refused.
+        """
         if not parts:
             raise HerbError(*t.NOT_A_ZIP, hint="no-zip")
         from herbdemo.portable import import_zip
