@@ -21,6 +21,7 @@ SWEEPS = 12  # after so many no line gets shorter any more
 
 Rows = list[list[str]]
 Arrows = dict[str, set[str]]
+Box = tuple[float, int, float]  # left, top, width
 
 
 def rows() -> Rows:
@@ -89,7 +90,7 @@ def ordered(layers: Rows, drawn: list[tuple[str, str]]) -> Rows:
                 else place[name]
                 for name in layer
             }
-            layer.sort(key=lambda name, weight=weight: (round(weight[name], 6), name))
+            layer.sort(key=lambda name: (round(weight[name], 6), name))
             place |= {name: (x + 0.5) / len(layer) for x, name in enumerate(layer)}
     return layers
 
@@ -104,8 +105,9 @@ def drawing() -> str:
             + ", ".join(sorted(known ^ set(arrows)))
         )
     drawn = lines(layers, arrows)
-    boxes: dict[str, tuple[float, float, float]] = {}  # left, top, width
-    bands, top = [], MARGIN
+    boxes: dict[str, Box] = {}
+    bands: list[tuple[int, int]] = []
+    top = MARGIN
     for layer in ordered(layers, drawn):
         found = _placed(layer, top)
         boxes |= found
@@ -135,12 +137,12 @@ text-anchor:middle}
 """
 
 
-def _placed(layer: list[str], top: int) -> dict[str, tuple[float, float, float]]:
+def _placed(layer: list[str], top: int) -> dict[str, Box]:
     """Where the chips of a band are: in as many rows as they need, spread over the width."""
     widths = {name: len(_label(name)) * LETTER + 18 for name in layer}
     room = WIDTH - 2 * MARGIN
     count = -(-int(sum(widths.values()) + 12 * len(layer)) // room)
-    found = {}
+    found: dict[str, Box] = {}
     for row in range(count):  # neighbours go below each other, so that all keep their place
         names = layer[row::count]
         gap = (room - sum(widths[name] for name in names)) / len(names)
@@ -155,14 +157,14 @@ def _label(name: str) -> str:
     return f"ui ({len(list(PACKAGE.glob('ui/*.py')))} modules)" if name == "ui" else name
 
 
-def _chip(name: str, x: float, y: float, width: float) -> str:
+def _chip(name: str, x: float, y: int, width: float) -> str:
     return (
         f'<rect class="chip" x="{x}" y="{y}" width="{width}" height="{CHIP}" rx="6"/>'
         f'<text x="{x + width / 2:.1f}" y="{y + 18}">{_label(name)}</text>'
     )
 
 
-def _line(a: tuple[float, float, float], b: tuple[float, float, float]) -> str:
+def _line(a: Box, b: Box) -> str:
     x1, y1, x2, y2 = a[0] + a[2] / 2, a[1] + CHIP, b[0] + b[2] / 2, b[1]
     bend = min(60.0, (y2 - y1) / 2)
     return (
