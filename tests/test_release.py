@@ -2,12 +2,13 @@
 
 import re
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from herbdemo import __version__
+from herbdemo import __version__, files
 from scripts import release
 
 ROOT = Path(__file__).parent.parent
@@ -127,3 +128,31 @@ def test_the_changelog_begins_with_this_version():
         date = re.fullmatch(r" - (\d{4}-\d\d-\d\d|unreleased)", rest)
         assert date or version == "Unreleased"
     assert len({version for version, _ in headings}) == len(headings)
+
+
+def test_all_that_ships_is_packaged():
+    """Without building a wheel, which takes a minute; `make release` looks into the real one."""
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    folders = {p: said["package-dir"].get(p, p.replace(".", "/")) for p in said["packages"]}
+    folders["herbdemo.examples.LICENSES"] = "examples/LICENSES"  # below one that is named
+    packed = {
+        file.relative_to(ROOT).as_posix()
+        for package, folder in folders.items()
+        for pattern in ("*.py", *said["package-data"].get(package, ()))
+        for file in (ROOT / folder).glob(pattern)
+    }
+    there = {
+        file.relative_to(ROOT).as_posix()
+        for folder in release.SHIPPED
+        for file in (ROOT / folder).rglob("*")
+        if file.is_file() and file.suffix not in {".pyc", ".pyi"}
+    }
+    assert {file for file in there - packed if not release.NOT_SHIPPED.fullmatch(file)} == set()
+
+
+def test_what_ships_is_found_in_a_checkout_and_once_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "herbdemo/files.py"))
+    (tmp_path / "weights").mkdir()
+    assert files.shipped("weights") == tmp_path / "weights"
+    (tmp_path / "herbdemo/weights").mkdir(parents=True)  # beside other packages nothing is ours
+    assert files.shipped("weights") == tmp_path / "herbdemo/weights"
