@@ -35,7 +35,10 @@ class Cell(NamedTuple):
 
 
 def write(cells: Iterable[Cell], path: Path, *, title: str, total: int) -> None:
-    """Write the sheets to the PDF `path`, page by page: one page is in memory at a time."""
+    """Write the sheets to the PDF `path`, page by page: one page is in memory at a time.
+
+    `total` is how many cells there are, which tells the number of pages.
+    """
     pages = -(-total // (COLUMNS * ROWS)) or 1
     with path.open("wb") as file:
         _write_pdf(_pages(cells, title, pages), file)

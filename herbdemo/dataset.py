@@ -126,6 +126,7 @@ def split(
     are left out.
 
     Args:
+        val_share: of each herb's photos, 0..1. seed: deals groups out another way.
         learned: sha256 of files that a model has learned from; they and their copies stay in train.
         progress: told how many photos are done, of how many.
     """
@@ -160,7 +161,7 @@ def is_litter(name: str) -> bool:
 
 
 def fingerprint(image: Image.Image) -> int:
-    """What an RGB image looks like in 64 bits (pHash), as a signed integer for an int64 tensor.
+    """What an RGB image looks like in 64 bits (pHash, Zauner 2010), as a signed integer.
 
     Photos that differ in at most `HASH_DISTANCE` bits are copies: recompressed, resized, brighter.
     """

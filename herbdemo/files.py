@@ -39,7 +39,7 @@ def is_portable(name: str) -> bool:
 def shown(name: str, *, limit: int = 40) -> str:
     """`name` as a sentence may hold it: nothing invisible, and the middle of a long one left out.
 
-    Its end stays, where the suffix is.
+    Its end stays, where the suffix is. `limit` is in characters.
     """
     clean = "".join("�" if unicodedata.category(c) in _INVISIBLE else c for c in name)
     half = limit // 2

@@ -69,7 +69,10 @@ def resized(values: np.ndarray, size: tuple[int, int], *, smooth: bool = False) 
 
 
 def grad_cam(raw: np.ndarray, size: tuple[int, int] = (224, 224)) -> np.ndarray:
-    """Raw evidence (h, w) as pytorch-grad-cam returns it: scaled before and after enlarging."""
+    """Raw evidence (h, w) as pytorch-grad-cam returns it: scaled before and after enlarging.
+
+    float32 (height, width) in 0..1 for `size` (width, height) in px.
+    """
     return _min_max(resized(normalised(raw), size))
 
 
@@ -128,7 +131,8 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
 def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:
     """Lines of equal evidence: for each level float32 (segments, 2, 2), ends as (x, y) in 0..1.
 
-    Marching squares (Lorensen and Cline 1987, in the plane) on the map enlarged to `cells` a side.
+    Marching squares (Lorensen and Cline 1987, in the plane) on the map (h, w) enlarged to `cells` a
+    side. Levels are in the map's own unit.
     Where a line could be drawn in two ways it goes around the higher values.
     """
     fine = resized(values, (cells, cells), smooth=True)
@@ -198,7 +202,10 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def colour_table(colormap: str, opacity: float = 1) -> np.ndarray:
-    """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak."""
+    """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak.
+
+    `opacity` is that of the strongest evidence, 0..1.
+    """
     strength = np.linspace(0, 1, 256)
     if colormap == "contrast":
         strength = np.abs(2 * strength - 1)

@@ -31,7 +31,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one pile may hold."""
+    """How much one pile may hold: so many photos, of so many bytes together."""
 
     photos: int
     bytes: int

@@ -33,7 +33,10 @@ from herbdemo.scores import UNKNOWN, Head
 
 @dataclass(frozen=True)
 class Preflight:
-    """The report. `photos` and `herbs` count what can be used; `new_herbs` the model lacks."""
+    """The report. `photos` and `herbs` count what can be used; `new_herbs` the model lacks.
+
+    `seconds` is how long the look took.
+    """
 
     photos: int
     herbs: dict[str, int]

@@ -95,7 +95,7 @@ def expected_calibration_error(
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), honest also near 0 and 1."""
+    """95 % interval, in 0..1, of the share hits/total (Wilson 1927), honest also near 0 and 1."""
     z, share = 1.96, hits / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
