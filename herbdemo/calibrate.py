@@ -48,6 +48,7 @@ def finish(
     memory: "Memory | None" = None,
     opened: Callable[[Path], Image.Image] = reduced,
     known: Known | None = None,
+    keep_head: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
@@ -59,6 +60,7 @@ def finish(
     `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
 
     Args:
+        keep_head: the head stays as it was trained, for who has not trained it here.
         card: what it says of "int8", if anything, is handed on; otherwise `eight_bits` finds it.
         opened, known: see `evaluate.extract`.
         progress: told how many photos are done, of how many; what it raises ends the work.
@@ -83,10 +85,11 @@ def finish(
             statistics[key][: len(memory.herbs)] += memory.statistics[key]
         statistics["moment"] += memory.statistics["moment"]
         val_features = joined(val_features, memory.held_out)
-    fc = network.fc  # on the engine's device by now
-    head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
-    for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
-        parameter.copy_(torch.from_numpy(value))
+    if not keep_head:
+        fc = network.fc  # on the engine's device by now
+        head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
+        for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
+            parameter.copy_(torch.from_numpy(value))
     kept = _first_of_each(val_features.labels, KEPT_HELD_OUT)
     finished = calibrated(
         Checkpoint(
