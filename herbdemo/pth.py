@@ -111,7 +111,7 @@ def _mappings(held: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
 
 def _state(held: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights of a ResNet in a dict, by torchvision's names; none if it holds none."""
-    tensors = {name: value for name, value in held.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in held.items() if _plain(value)}
     first = next((name for name in tensors if name.endswith(_FIRST)), None)
     if first is None:
         return {}
@@ -122,6 +122,17 @@ def _state(held: Mapping[str, Any]) -> dict[str, Tensor]:
         if name.startswith(prefix) and not name.endswith(_COUNTERS)
     }
     return _plain_head(state)
+
+
+def _plain(value: object) -> bool:
+    """Whether it is a tensor of real numbers that are all there."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_quantized
+        and not value.is_complex()
+    )
 
 
 def _plain_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -144,11 +155,10 @@ def _plain_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def _more_than_weights() -> HerbError:
     return HerbError(
         "这个文件存的是整个模型或别的 Python 对象，不只是权重；打开它可能会运行其中的程序，"
-        "因此不予加载。请在原来的代码里只保存权重：torch.save(model.state_dict(), 'herbs.pth')，"
-        "然后导入 herbs.pth。",
+        "因此不予加载。请在原来的代码里把保存 model 改为保存 model.state_dict()，然后导入新文件。",
         "This file holds a whole model, or other Python objects beside its weights. Opening it "
-        "could run code, so it is not loaded. Save only the weights where the original code runs, "
-        "with torch.save(model.state_dict(), 'herbs.pth'), and import herbs.pth.",
+        "could run code, so it is not loaded. Where the original code runs, save "
+        "model.state_dict() in place of model, and import that file.",
         hint="weights-pickle",
     )
 
@@ -163,9 +173,8 @@ def _damaged() -> HerbError:
 
 def _too_large() -> HerbError:
     return HerbError(
-        f"这个文件或其内容超过上限（{MAX_BYTES >> 30} GB）。请只保存权重："
-        "torch.save(model.state_dict(), 'herbs.pth')。",
-        f"This file, or what it holds, is larger than {MAX_BYTES >> 30} GB. Save only the weights, "
-        "with torch.save(model.state_dict(), 'herbs.pth').",
+        f"这个文件或其内容超过上限（{MAX_BYTES >> 30} GB）。请只保存 model.state_dict()。",
+        f"This file, or what it holds, is larger than {MAX_BYTES >> 30} GB. Save only "
+        "model.state_dict().",
         hint="weights-too-large",
     )
