@@ -21,7 +21,7 @@ from herbdemo.evaluate import Features, Known, engine_for, extract, joined, meas
 from herbdemo.likeness import likeness, prepared
 from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
-from herbdemo.scores import Head, Tail, directions
+from herbdemo.scores import Head, Tail, directions, roots
 
 if TYPE_CHECKING:  # it rests on this module
     from herbdemo.replay import Memory
@@ -100,7 +100,9 @@ def finish(
             preprocessing=preprocessing,
             statistics={
                 **statistics,
-                **familiar_directions(train_features, memory.statistics if memory else {}),
+                **familiar_directions(
+                    train_features, memory.statistics if memory else {}, signed=network.signed
+                ),
                 "val": torch.from_numpy(val_features.pooled[kept]).half(),
                 "val_labels": torch.from_numpy(val_features.labels[kept]),
                 "held_out": torch.from_numpy(prints),
@@ -193,21 +195,24 @@ def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
 
 
 def familiar_directions(
-    features: Features, known: Mapping[str, Tensor] | None = None
+    features: Features, known: Mapping[str, Tensor] | None = None, *, signed: bool = False
 ) -> dict[str, Tensor]:
     """What `Head.familiarity` compares with: the photos, added to the `known` ones, if any.
 
+    Args:
+        signed: see `HerbNet`.
+
     Returns:
-        basis (D, d), the principal directions of the square roots of the features, bank
-        (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb, both in fp16, and
-        bank_labels (photos,).
+        basis (D, d), or (2 D, d) where features have both signs, the principal directions of the
+        square roots of the features, bank (photos, d), the photos in them, at most
+        `KEPT_PER_HERB` of each herb, both in fp16, and bank_labels (photos,).
     """
     known = known or {}
     if "basis" in known:
         basis = known["basis"].numpy()
     else:
-        roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
-        basis = np.linalg.eigh(roots.T @ roots)[1][:, -DIRECTIONS:].astype(np.float16)
+        x = roots(features.pooled, both=signed).astype(np.float64)
+        basis = np.linalg.eigh(x.T @ x)[1][:, -DIRECTIONS:].astype(np.float16)
     rows = _first_of_each(features.labels, KEPT_PER_HERB)
     bank = directions(features.pooled[rows], basis.astype(np.float32)).astype(np.float16)
     found = {"bank": torch.from_numpy(bank), "bank_labels": torch.from_numpy(features.labels[rows])}
