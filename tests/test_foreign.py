@@ -1,6 +1,11 @@
 """foreign.py: weights that the original's code trained become a model like any other."""
 
 import json
+import os
+import re
+import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +29,8 @@ from herbdemo.replay import remember
 from herbdemo.scores import Head, directions, roots
 from herbdemo.start import start_from
 from herbdemo.train import train
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -229,3 +236,41 @@ def test_what_is_remembered_of_them_keeps_its_sign(toy):
     np.testing.assert_allclose(
         drawn.pooled[drawn.labels == 0].mean(0), seen.pooled[::2].mean(0), atol=0.3
     )
+
+
+# What docs/import.md promises
+
+PAGES = [ROOT / "docs" / name for name in ("import.md", "import.zh-CN.md")]
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```\w*\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_both_pages_show_the_same_lines():
+    assert blocks(PAGES[0]) == blocks(PAGES[1])
+
+
+@pytest.mark.process
+def test_the_first_lines_of_the_page_run(file, names, tmp_path, home):
+    (tmp_path / "herbs.pth").symlink_to(file)
+    (tmp_path / "herbs.txt").symlink_to(names)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    imports, recognises = blocks(PAGES[0])[0].splitlines()
+    said = []
+    for line in (f"{imports} --json", f"{recognises} --json"):
+        done = subprocess.run(
+            [sys.executable, *shlex.split(line)[1:]],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        said.append(json.loads(done.stdout.splitlines()[-1]))
+    assert said[0]["model"] == "my-908"
+    assert said[0]["herbs"] == len(HERBS)
+    assert said[0]["network"] == "resnet50"
+    assert said[1]["answers"][0]["model"] == "my-908"
+    assert said[1]["answers"][0]["verdict"] == "unsure"
