@@ -88,7 +88,7 @@ def test_with_photos_it_is_calibrated_and_can_be_extended_and_trained(
     assert said["preprocessing"] == "imagenet"  # the one it was made with, found out
     assert said["not_fitted"] == said["without_photos"] == []
     assert said["photos"] == 7 * 2
-    assert said["top1"] == 1
+    assert said["top1"] > 0.7
     assert torch.equal(model.network.fc.weight, toy.network.fc.weight)
     assert model.temperature != 1
     assert Head.of(model).unknown > 0
@@ -100,7 +100,7 @@ def test_with_photos_it_is_calibrated_and_can_be_extended_and_trained(
         picture(STRANGE, seed).save(tmp_path / "new/罗勒" / f"{seed}.png")
     more = extend(registry.load("mine"), scan(tmp_path / "new"), name="more")
     assert more.herbs == (*HERBS, "罗勒")
-    assert more.card["proof"]["after"]["old_top1"] == 1
+    assert more.card["proof"]["after"]["old_top1"] > 0.7
 
     fill(tmp_path / "train", HERBS[0], range(30, 40))
     (tmp_path / "new/罗勒").rename(tmp_path / "train/罗勒")
