@@ -5,6 +5,7 @@ photos in ONNX, herbs.json, and the two files of onnxruntime-web (MIT) that run 
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import io
@@ -80,27 +81,28 @@ def preparing(size: int) -> bytes:
 
 def _runtime(given: Path | None) -> dict[str, bytes]:
     """The files of onnxruntime-web by name."""
+    if given is None:
+        return _fetched()
     try:
-        if given is None:
-            return _unpacked(_fetched())
         if given.is_dir():
             return {name: (given / "dist" / name).read_bytes() for name in RUNTIME}
-        return _unpacked(given.read_bytes())
+        package = given.read_bytes()
     except OSError as error:
         raise HerbError(
             f"这里没有 onnxruntime-web。请给出 {PACKAGE}，或它解开后的文件夹。",
             f"There is no onnxruntime-web here. Name {PACKAGE}, or the folder that it unpacks to.",
             hint="runtime-missing",
         ) from error
+    return _unpacked(package)
 
 
-def _fetched() -> bytes:
-    """The package: as it was kept, else from the registry."""
+def _fetched() -> dict[str, bytes]:
+    """From the package as it was kept, else as the registry has it."""
     kept = home() / PACKAGE
-    if kept.is_file():
-        return kept.read_bytes()
+    with contextlib.suppress(OSError, HerbError):
+        return _unpacked(kept.read_bytes())
     try:
-        with urllib.request.urlopen(ADDRESS, timeout=PATIENCE) as reply:  # noqa: S310
+        with urllib.request.urlopen(ADDRESS, timeout=PATIENCE) as reply:
             data = reply.read(MAX_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise HerbError(
@@ -110,15 +112,19 @@ def _fetched() -> bytes:
             f"download {ADDRESS} elsewhere and name the file with --runtime.",
             hint="runtime-unreachable",
         ) from error
-    _unpacked(data)
+    files = _unpacked(data)
     with disk_errors():
-        kept.parent.mkdir(parents=True, exist_ok=True)
         replace_file(kept, data)
-    return data
+    return files
+
+
+def sha512(data: bytes) -> str:
+    """As npm writes it, in base64."""
+    return base64.b64encode(hashlib.sha512(data).digest()).decode()
 
 
 def _unpacked(package: bytes) -> dict[str, bytes]:
-    if base64.b64encode(hashlib.sha512(package).digest()).decode() != SHA512:
+    if sha512(package) != SHA512:
         raise HerbError(
             f"这不是完好的 {PACKAGE}。请重新下载 {ADDRESS} 。",
             f"This is not {PACKAGE}, or it is damaged. Download {ADDRESS} again.",
