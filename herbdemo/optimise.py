@@ -11,7 +11,7 @@ HEAD_DECAY = 1e-3  # L2 on the head that is fitted alone; the best on val among 
 
 
 def fit_head(head: nn.Linear, features: Features, *, smoothing: float) -> None:
-    """Fit a linear head on cached features (N, 2048), each herb weighing the same.
+    """Fit a linear head on cached features (N, D), each herb weighing the same.
 
     The problem is convex, so it is solved to the end, without a rate or an order to choose.
     """

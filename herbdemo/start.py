@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.errors import HerbError
-from herbdemo.network import HerbNet, network_from_state
+from herbdemo.network import HerbNet, ResNet50, network_from_state
 from herbdemo.registry import Registry
 
 
@@ -42,7 +42,7 @@ def start_from(init: str, registry: Registry) -> Start:
         HerbError: no such file or model, not a ResNet-50, or the weights cannot be downloaded.
     """
     if init == "scratch":
-        return Start(HerbNet(1000), name=init)
+        return Start(ResNet50(1000), name=init)
     if init == "imagenet":
         from torchvision.models import ResNet50_Weights  # imported late: a second
 

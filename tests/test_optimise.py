@@ -5,7 +5,7 @@ import torch
 from toys import TinyNet
 
 from herbdemo.evaluate import Features
-from herbdemo.network import HerbNet
+from herbdemo.network import ResNet50
 from herbdemo.optimise import (
     careful_adamw,
     fit_head,
@@ -18,7 +18,7 @@ from herbdemo.recipe import Recipe
 
 
 def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scale():
-    network = HerbNet(2).train()
+    network = ResNet50(2).train()
     freeze_batchnorm(network)
     before = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
     network(torch.rand(2, 3, 32, 32)).sum().backward()
@@ -48,7 +48,7 @@ def test_a_head_fits_separable_features_with_each_herb_weighing_the_same():
 @pytest.mark.parametrize(("depth", "parts"), [(1, 1), (2, 2), (4, 4)])
 def test_only_the_upper_parts_learn_and_the_lower_ones_slower(depth, parts):
     with torch.device("meta"):
-        network = HerbNet(2)
+        network = ResNet50(2)
     optimizer = careful_adamw(network, Recipe(depth=depth, rate=1.0, head_factor=3, decay=0.5))
     assert [group["rate"] for group in optimizer.param_groups] == [3, 1, 0.5, 0.25][:parts]
     learning = {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad}
