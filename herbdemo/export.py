@@ -46,6 +46,12 @@ SIDES = (
 )
 SMALL = 1024  # numbers; to keep fewer in 16 bits saves nothing
 
+# How much a tail's activation lets through of a small change: `scores.ACTIVATIONS` in torch.
+SLOPES = {
+    "ReLU": lambda z: (z > 0).to(z.dtype),
+    "Hardswish": lambda z: torch.where(z.abs() < 3, (2 * z + 3) / 6, (z > 0).to(z.dtype)),
+}
+
 
 def export_onnx(checkpoint: Checkpoint, target: Path) -> Path:
     """Write a model as one ONNX file to `target`, in place of what was there.
@@ -88,7 +94,7 @@ def described(checkpoint: Checkpoint) -> dict[str, Any]:
         "format": FORMAT,
         "model": checkpoint.id,
         "sha256": checkpoint.sha256,
-        "architecture": checkpoint.card.get("architecture", ""),
+        "architecture": checkpoint.network.architecture,
         "licence": checkpoint.card.get("licence", ""),
         "size": checkpoint.preprocessing.size,
         "temperature": checkpoint.temperature,
@@ -169,15 +175,21 @@ class _Explained(nn.Module):
         """
         A = self.network.features((photos - self.mean) / self.std)
         pooled = A.mean((2, 3))
-        scores = pooled @ self.weight.T + self.bias
-        evidence = functional.conv2d(A, self.weight[:, :, None, None])
-        return A, pooled, scores, evidence, self.familiarity(pooled)
+        embedded, slopes = pooled, A
+        if self.network.tail():  # as `Tail.pulled_back`, but first to A: there are more herbs
+            layer, activation = self.network.tail()
+            z = layer(pooled[:, :, None, None])
+            embedded = activation(z).flatten(1)
+            slopes = functional.conv2d(A, layer.weight) * SLOPES[type(activation).__name__](z)
+        scores = embedded @ self.weight.T + self.bias
+        evidence = functional.conv2d(slopes, self.weight[:, :, None, None])
+        return A, pooled, scores, evidence, self.familiarity(embedded)
 
-    def familiarity(self, pooled: Tensor) -> Tensor:
+    def familiarity(self, embedded: Tensor) -> Tensor:
         """As `Head.familiarity`."""
         if not len(self.bank):
-            return torch.ones_like(pooled[:, 0])
-        found = _unit(pooled.clamp(min=0).sqrt() @ self.basis)
+            return torch.ones_like(embedded[:, 0])
+        found = _unit(embedded.clamp(min=0).sqrt() @ self.basis)
         return (found @ _unit(self.bank).T).amax(1)
 
 
