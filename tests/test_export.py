@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import re
 import sys
 import tarfile
 import threading
@@ -23,7 +24,7 @@ from herbdemo.photo import open_photo
 from herbdemo.recognise import Answer, Recogniser
 from herbdemo.registry import Registry
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+DOCS, EXAMPLES = (Path(__file__).parent.parent / name for name in ("docs", "examples"))
 TOLERANCE = 1e-4  # of the largest number
 
 
@@ -36,12 +37,12 @@ def answers(recogniser: Recogniser) -> list[Answer]:
 @pytest.fixture(scope="module")
 def files(recogniser: Recogniser, tmp_path_factory) -> tuple[Path, Path]:
     """The shipped model as ONNX and as OpenVINO has it, from one run of the exporter."""
-    folder = tmp_path_factory.mktemp("exported")
+    folder = tmp_path_factory.mktemp("exported") / "new"
     model = export.onnx_model(recogniser.checkpoint)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "onnx_model", lambda checkpoint: model)
         return (
-            export.export_onnx(recogniser.checkpoint, folder / "new" / "herbs.onnx"),
+            export.export_onnx(recogniser.checkpoint, folder / "herbs.onnx"),
             export.export_openvino(recogniser.checkpoint, folder / "herbs.xml"),
         )
 
@@ -168,6 +169,20 @@ def test_sixteen_bits_where_nothing_is_lost(files):
     for file in (files[0], files[1].with_suffix(".bin")):
         weights = Registry().folder(Registry().active_id()) / "model.safetensors"
         assert file.stat().st_size < weights.stat().st_size
+
+
+def test_the_lines_in_the_docs_run(files, monkeypatch, capsys):
+    pages = [(DOCS / name).read_text("utf-8") for name in ("export.md", "export.zh-CN.md")]
+    blocks, twins = (re.findall(r"^```(\w+)\n(.*?)^```$", page, re.M | re.S) for page in pages)
+    assert blocks == twins
+    monkeypatch.chdir(files[0].parent)
+    Path("examples").symlink_to(EXAMPLES)
+    for language, code in blocks:
+        if language == "python":
+            exec(code, {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"月季花 9\d\.\d% True \(7, 7\)", first)
+    assert second == "31 (1, 31) (1, 31, 7, 7)"
 
 
 # The page
