@@ -173,7 +173,7 @@ def test_sixteen_bits_where_nothing_is_lost(files):
 
 def test_the_lines_in_the_docs_run(files, monkeypatch, capsys):
     pages = [(DOCS / name).read_text("utf-8") for name in ("export.md", "export.zh-CN.md")]
-    blocks, twins = (re.findall(r"^```(\w+)\n(.*?)^```$", page, re.M | re.S) for page in pages)
+    blocks, twins = (re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", page) for page in pages)
     assert blocks == twins
     monkeypatch.chdir(files[0].parent)
     Path("examples").symlink_to(EXAMPLES)
