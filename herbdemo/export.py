@@ -35,21 +35,14 @@ KEY = "herbdemo"  # of the JSON, in the ONNX file's metadata and in OpenVINO's r
 INPUT = "photos"
 OUTPUTS = ("feature_map", "pooled", "scores", "evidence", "familiarity")
 # What the sides of the input and the outputs that may have any length are called.
-_MAP = {0: "batch", 2: "rows", 3: "columns"}
-SIDES = (
-    {0: "batch", 2: "height", 3: "width"},
-    _MAP,
-    {0: "batch"},
-    {0: "batch"},
-    _MAP,
-    {0: "batch"},
-)
+_ROW, _MAP = {0: "batch"}, {0: "batch", 2: "rows", 3: "columns"}
+SIDES = ({0: "batch", 2: "height", 3: "width"}, _MAP, _ROW, _ROW, _MAP, _ROW)
 SMALL = 1024  # numbers; to keep fewer in 16 bits saves nothing
 
 # How much a tail's activation lets through of a small change: `scores.ACTIVATIONS` in torch.
 SLOPES = {
-    "ReLU": lambda z: (z > 0).to(z.dtype),
-    "Hardswish": lambda z: torch.where(z.abs() < 3, (2 * z + 3) / 6, (z > 0).to(z.dtype)),
+    "relu": lambda z: (z > 0).to(z.dtype),
+    "hardswish": lambda z: torch.where(z.abs() < 3, (2 * z + 3) / 6, (z > 0).to(z.dtype)),
 }
 
 
@@ -175,14 +168,15 @@ class _Explained(nn.Module):
         """
         A = self.network.features((photos - self.mean) / self.std)
         pooled = A.mean((2, 3))
-        embedded, slopes = pooled, A
+        embedded, evident = pooled, A
         if self.network.tail():  # as `Tail.pulled_back`, but first to A: there are more herbs
             layer, activation = self.network.tail()
             z = layer(pooled[:, :, None, None])
+            slope = SLOPES[type(activation).__name__.lower()](z)  # now: it may work in place
             embedded = activation(z).flatten(1)
-            slopes = functional.conv2d(A, layer.weight) * SLOPES[type(activation).__name__](z)
+            evident = functional.conv2d(A, layer.weight) * slope
         scores = embedded @ self.weight.T + self.bias
-        evidence = functional.conv2d(slopes, self.weight[:, :, None, None])
+        evidence = functional.conv2d(evident, self.weight[:, :, None, None])
         return A, pooled, scores, evidence, self.familiarity(embedded)
 
     def familiarity(self, embedded: Tensor) -> Tensor:
