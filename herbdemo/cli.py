@@ -16,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,17 @@ app.add_typer(models_app, name="models", invoke_without_command=True)
 
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 HEATMAP_SIDE = 1024  # pixels of the longest side of a heatmap's picture
+
+
+class Format(StrEnum):
+    """What `models export` writes."""
+
+    zip = "zip"
+    onnx = "onnx"
+    openvino = "openvino"
+    page = "page"
+
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
 
@@ -496,12 +508,44 @@ def delete(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 @models_app.command("export")
 def export_model(
     model_id: Annotated[str, typer.Argument(metavar="ID")],
-    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            help="What to write: .onnx; .xml for OpenVINO, with a .bin beside it; a new folder "
+            "for a page; any other name for a zip.",
+        ),
+    ],
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Which, where the name does not say it.")
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a page: onnxruntime-web as npm packs it, or unpacked; fetched by default."
+        ),
+    ] = None,
 ) -> None:
-    """Write a model to one zip, to be imported on another computer."""
-    from herbdemo.portable import export_zip
+    """Write a model to a zip, to be imported on another computer, or for other programs.
 
-    out.print(str(export_zip(_registry(), model_id, file)), markup=False)
+    ONNX and OpenVINO: feature map, scores and evidence; see docs/export.md. A page recognises
+    herbs in the browser, offline.
+    """
+    by_name = {".onnx": Format.onnx, ".xml": Format.openvino}
+    format_ = format_ or by_name.get(target.suffix.lower(), Format.zip)
+    if format_ is Format.zip:
+        from herbdemo.portable import export_zip
+
+        export_zip(_registry(), model_id, target)
+    elif format_ is Format.page:
+        from herbdemo.browser import export_page
+
+        export_page(_registry().load(model_id), target, runtime=runtime)
+    else:
+        from herbdemo.export import export_onnx, export_openvino
+
+        write = export_onnx if format_ is Format.onnx else export_openvino
+        write(_registry().load(model_id), target)
+    out.print(str(target), markup=False)
 
 
 @models_app.command("import")
