@@ -43,7 +43,12 @@ app.add_typer(models_app, name="models", invoke_without_command=True)
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 HEATMAP_SIDE = 1024  # pixels of the longest side of a heatmap's picture
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Id of a model, or OWNER/NAME[@REVISION] on the Hub; the active one."
+    ),
+]
 
 
 def main() -> None:

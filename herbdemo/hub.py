@@ -11,6 +11,7 @@ from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 
 from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
+from herbdemo.from_hub import is_on_hub
 from herbdemo.registry import Registry
 
 _LIMITS = {
@@ -44,7 +45,9 @@ def publish(
         HerbError: no token, no permission, no connection, or a name that the Hub does not take.
     """
     folder = registry.folder(model_id)
-    card = {**load_checkpoint(folder).card, "id": model_id}  # nobody could use a damaged one
+    card = load_checkpoint(folder).card  # nobody could use a damaged one
+    name = card["id"] if is_on_hub(model_id) else model_id
+    card = {**card, "id": name}
     _check_name(repo)
     token = token or os.environ.get("HF_TOKEN")
     if not token:
@@ -59,7 +62,7 @@ def publish(
     disable_progress_bars()
     files = {
         "README.md": model_card(card, repo).encode(),
-        CARD: card_named(card, model_id),
+        CARD: card_named(card, name),
         WEIGHTS: folder / WEIGHTS,
     }
     api = HfApi(token=token)
@@ -68,7 +71,7 @@ def publish(
         api.create_commit(
             repo,
             [CommitOperationAdd(name, content) for name, content in files.items()],
-            commit_message=f"{model_id}: {len(card['herbs'])} herbs",
+            commit_message=f"{name}: {len(card['herbs'])} herbs",
         )
     except HfHubHTTPError as error:
         raise _refused(error.response.status_code) from error
@@ -103,6 +106,12 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
         f"Herbs: {' '.join(card['herbs'])}.",
         *_accuracy(card),
         "## How to use it",
+        "```\n"
+        f"python -m herbdemo recognise PHOTO --model {repo}\n"
+        f"HERBDEMO_MODEL={repo} python -m herbdemo serve\n"
+        "```",
+        f'From Python: `herbdemo.Recogniser.load("{repo}")`. `{repo}@COMMIT` stays with one '
+        "commit. To keep it with your own models:",
         "```\n"
         f"hf download {repo} {CARD} {WEIGHTS} --local-dir ~/.herbdemo/models/{card['id']}\n"
         f"python -m herbdemo models activate {card['id']}\n"

@@ -308,6 +308,7 @@ WENT_BACK = Text("退回到 {}。", "Back to {}.")
 WHICH_HERBS = Text("认识哪些药材", "Which herbs it knows")
 HERBS_OF = Text("{} 种药材", "{} herbs")
 SHIPPED = Text("随程序提供", "comes with the program")
+ON_HUB = Text("来自 Hugging Face", "from Hugging Face")
 PARENT = Text("来自 {}", "from {}")
 RIGHT = Text("准确率 {}", "{} right")
 CARD_BROKEN = Text(
