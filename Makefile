@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format bench default-model clean
+.PHONY: help venv run test unit lint format bench default-model space space-try clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 	else echo "training was not measured: there are no photos in $(DATA); DATA=FOLDER names others"; fi; \
 	$(PY) -m benchmarks.report || failed="$$failed report"; \
 	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
+
+space: $(VENV)/.app  ## build the folder of a Hugging Face Space and check it: build/space
+	$(PY) -m scripts.space $(ARGS)
+
+space-try: $(VENV)/.test  ## … and rehearse it: a clean environment, read-only code, a browser
+	$(PY) -m scripts.space_try $(ARGS)
 
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
