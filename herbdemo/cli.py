@@ -321,11 +321,13 @@ def train(
     from herbdemo.resume import STATE
     from herbdemo.start import start_from
     from herbdemo.train import train as run
+    from herbdemo.zero import check_preset
 
     if network != "resnet50":
         raise typer.BadParameter("only resnet50", param_hint="--network")
     if preset not in PRESETS:
         raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
+    check_preset(preset)
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     run_folder = home() / "runs" / name
