@@ -67,4 +67,4 @@ def test_a_visitor_teaches_a_sandbox_and_the_owner_signs_in(new_page, space):
     page.keyboard.press("Escape")
     rose = EXAMPLES / "yuejihua-rose.jpg"
     page.set_input_files("[data-give='photos'] input[type='file']", rose)
-    page.wait_for_selector("#learn-notice:has-text('is learnt')", timeout=PATIENCE)
+    page.wait_for_selector("#gate .box .thumbs", timeout=PATIENCE)
