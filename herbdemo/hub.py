@@ -91,18 +91,19 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
     The front matter is what the Hub sorts models by.
     """
     licence = str(card.get("licence", "")).lower()
+    network = str(card.get("architecture", "resnet50"))
     front = [
         "language: [zh, en]",
-        *([f"license: {licence}"] if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) else []),
+        *([f"license: {licence}"] if _is_word(licence) else []),
         "library_name: herbdemo",
         "pipeline_tag: image-classification",
-        "tags: [chinese-herbal-medicine, 中草药, resnet50]",
+        f"tags: [chinese-herbal-medicine, 中草药{f', {network}' if _is_word(network) else ''}]",
     ]
     size = card["preprocessing"]["size"]
     body = [
         f"# {card['id']}",
-        f"ResNet-50 that recognises {len(card['herbs'])} Chinese herbal medicines (中草药) in "
-        f"photos, at {size} px, for Herb Lens (`herbdemo`).",
+        f"A network ({network}) that recognises {len(card['herbs'])} Chinese herbal medicines "
+        f"(中草药) in photos, at {size} px, for Herb Lens (`herbdemo`).",
         f"Herbs: {' '.join(card['herbs'])}.",
         *_accuracy(card),
         "## How to use it",
@@ -121,6 +122,11 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
         *("\n".join(f"- {text}" for text in _limits(card, language)) for language in ("en", "zh")),
     ]
     return "---\n" + "\n".join(front) + "\n---\n" + "\n\n".join(body) + "\n"
+
+
+def _is_word(text: str) -> bool:
+    """Whether the front matter may hold it as it is."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text) is not None
 
 
 def _accuracy(card: Mapping[str, Any]) -> list[str]:

@@ -147,4 +147,7 @@ def test_the_page_of_a_model_says_what_its_card_says(toy_folder):
     assert "| old herbs | 40 | 95.0% (85.0% to 99.0%) | 2.0% |" in body
     assert "| new herbs" not in body
     # What does not fit the front matter stays out of it.
-    assert "license" not in model_card(card | {"licence": "x\nevil: yes"}, "me/x").split("---\n")[1]
+    odd = card | {"licence": "x\nevil: yes", "architecture": "x]\nevil: yes"}
+    front = model_card(odd, "me/x").split("---\n")[1]
+    assert "license" not in front
+    assert "evil" not in front
