@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format picture bench default-model release clean
+.PHONY: help venv run test unit lint format picture bench default-model space space-try release clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 
 release: $(VENV)/.release  ## check, build and tag VERSION=x.y.z; pushes nothing (ARGS=--dry-run to see)
 	$(PY) -m scripts.release $(VERSION) $(ARGS)
+
+space: $(VENV)/.app  ## build the folder of a Hugging Face Space and check it: build/space
+	$(PY) -m scripts.space $(ARGS)
+
+space-try: $(VENV)/.test  ## … and rehearse it: a clean environment, read-only code, a browser
+	$(PY) -m scripts.space_try $(ARGS)
 
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -32,6 +32,8 @@ from herbdemo.network import LIGHT, HerbNet, network_from_state
 SCHEMA = 1
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
+# Bytes that a foreign one may have. Ten thousand herbs make 250 MB of weights, a card of a few MB.
+LIMITS = {CARD: 16 << 20, WEIGHTS: (2 << 30) - 1}
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,12 @@ class Format(StrEnum):
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Id of a model, or OWNER/NAME[@REVISION] on the Hub; the active one."
+    ),
+]
 
 
 def main() -> None:
@@ -339,11 +344,13 @@ def train(
     from herbdemo.resume import STATE
     from herbdemo.start import start_from
     from herbdemo.train import train as run
+    from herbdemo.zero import check_preset
 
     if network not in (None, *ARCHITECTURES):
         raise typer.BadParameter(", ".join(ARCHITECTURES), param_hint="--network")
     if preset not in PRESETS:
         raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
+    check_preset(preset)
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     run_folder = home() / "runs" / name

@@ -131,7 +131,7 @@ def any_of(flag: bool) -> bool:
 def fast_bfloat16() -> bool:
     """Whether bfloat16 is quicker than float32 here: on GPUs, and CPUs with AVX512-BF16 or AMX."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if torch.backends.mps.is_available():
         return False
     capability = torch.backends.cpu.get_cpu_capability()

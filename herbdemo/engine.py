@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from herbdemo import zero
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.choice import ACCELERATOR, ASKED, NO_LIMITS, PREPARING, UNTRIED, Reason
 from herbdemo.errors import HerbError
@@ -116,7 +117,7 @@ class ServingEngine:
             self._ready.set()
 
 
-def serving(checkpoint: Checkpoint) -> ServingEngine:
+def serving(checkpoint: Checkpoint) -> ServingEngine | zero.BorrowingEngine:
     """The engine to answer with: what HERBDEMO_ENGINE says, by default the fastest.
 
     "auto" and "openvino" are the fastest one that sees the same.
@@ -124,7 +125,8 @@ def serving(checkpoint: Checkpoint) -> ServingEngine:
     Raises:
         HerbError: HERBDEMO_ENGINE names none.
     """
-    return ServingEngine(checkpoint, wanted=wanted_engine())
+    engine = ServingEngine(checkpoint, wanted=wanted_engine())
+    return zero.BorrowingEngine(checkpoint.network, engine) if zero.on() else engine
 
 
 def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
@@ -174,7 +176,9 @@ def wanted_engine() -> str:
 
 
 def best_device() -> torch.device:
-    """CUDA, Apple's MPS, or the CPU."""
+    """CUDA, Apple's MPS, or the CPU; on ZeroGPU the CPU, see `zero`."""
+    if zero.on():
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

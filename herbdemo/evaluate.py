@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from herbdemo import distributed
+from herbdemo import distributed, zero
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.decoded import reduced
@@ -102,7 +102,7 @@ def engine_for(network: HerbNet, photos: int, *, sha256: str = "") -> Engine:
         or not isinstance(network, HerbNet)
         or wanted_engine() == "torch"
     ):
-        return torch_engine
+        return zero.BorrowingEngine(network, torch_engine) if zero.on() else torch_engine
     from herbdemo.openvino_engine import fastest
 
     model = Checkpoint("", network, (), Preprocessing(), sha256=sha256)

@@ -52,7 +52,9 @@ def filled_up(batch: Tensor) -> Tensor:
 
 def fastest(checkpoint: Checkpoint, reference: TorchEngine) -> tuple[Engine, Reason]:
     """Half precision, warmed up, if it sees what `reference` sees; and why."""
-    if reference.device.type != "cuda" or not torch.cuda.is_bf16_supported():
+    # Older GPUs, such as the T4, have the type and no hardware for it: slower than float32.
+    quick = torch.cuda.is_bf16_supported
+    if reference.device.type != "cuda" or not quick(including_emulation=False):
         return reference, ACCELERATOR
     try:
         engine, photos = HalfEngine(reference), check_photos(checkpoint.preprocessing)

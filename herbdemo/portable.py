@@ -16,13 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from herbdemo.atomic import whole_file, whole_folder
-from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
+from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError, shortage
 from herbdemo.files import disk_errors
-from herbdemo.registry import Registry
+from herbdemo.registry import Registry, check_id
 
-# Bytes, unpacked. Ten thousand herbs make 250 MB of weights and a card of a few MB.
-LIMITS = {CARD: 16 << 20, WEIGHTS: (2 << 30) - 1}
 MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
 MAX_RATIO = 100  # unpacked to packed; pruned weights reach 5, bombs 1,000
 _END = struct.Struct("<4s4H2LH")  # the last record of a zip that has no comment
@@ -35,7 +33,7 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     Raises:
         HerbError: there is no such model, it is damaged, or `target` cannot be written.
     """
-    folder = registry.folder(model_id)
+    folder = registry.folder(check_id(model_id))
     card = card_named(load_checkpoint(folder).card, model_id)  # nobody could import a damaged one
     # Level 1 takes out the zeros of pruned weights; no level finds more.
     packing = partial(

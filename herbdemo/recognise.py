@@ -175,6 +175,20 @@ class Recogniser:
         self.head = Head.of(checkpoint)
         self.token = object()
 
+    @classmethod
+    def load(cls, model: str | None = None) -> "Recogniser":
+        """The model of this id, ready to answer with the fastest engine there is.
+
+        Args:
+            model: one of this computer, or one on the Hub by its name: "owner/name" or
+                "owner/name@revision". The active one by default.
+
+        Raises:
+            HerbError: there is no such model, it is damaged, or the Hub does not give it.
+        """
+        checkpoint = Registry().load(model)
+        return cls(checkpoint, engine=serving(checkpoint))
+
     @property
     def device(self) -> str:
         """What the network runs on, such as "cpu · torch"."""

@@ -30,7 +30,7 @@ from herbdemo.ui import (
     upkeep,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
-from herbdemo.ui.model import wake
+from herbdemo.ui.model import place, wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.pictures import tables
 from herbdemo.ui.small import SmallPage
@@ -103,6 +103,7 @@ def serve(
     """
     reuse_memory()
     agents.install()
+    place()
     demo.launch(
         server_name=host,
         server_port=port,

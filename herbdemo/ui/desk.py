@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from herbdemo import zero
 from herbdemo.atomic import replace_file
 from herbdemo.errors import HerbError
 from herbdemo.ui import model as served
@@ -158,6 +159,7 @@ def start() -> str:
         herbs=len(herbs),
         name=_new_name(len({*herbs, *_known()})),
         running=job is not None and job.state == "running",
+        only_head=zero.on(),
     )
 
 
@@ -165,10 +167,13 @@ def begin(wanted: dict[str, str], who: str) -> None:
     """Start a job as the form says.
 
     Raises:
-        HerbError: the library has errors, another job is running, or the name cannot be used.
+        HerbError: the library has errors, another job is running, the name cannot be used, or
+            ZeroGPU does not learn so much.
     """
     from herbdemo.library import Library
 
+    if wanted.get("mode") == "properly":
+        zero.check_preset(wanted.get("preset", ""))
     if (job := jobs().latest()) is None or job.state != "running":  # else `start` refuses at once
         _check_library()
     kind, options = "extend", {}

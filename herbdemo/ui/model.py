@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from herbdemo import zero
 from herbdemo.errors import HerbError
 from herbdemo.heap import lasting
 from herbdemo.photo import PhotoBytes, open_photo, read_photo
@@ -36,6 +37,16 @@ def turn() -> Iterator[None]:
     """A turn at the network, for work that is not one photo; it should be given back soon."""
     with _gate:
         yield
+
+
+def place() -> None:
+    """On ZeroGPU: have the network ready for a GPU, before the page is served; see `zero`."""
+    if not zero.on():
+        return
+    network = None
+    with contextlib.suppress(HerbError):  # the first photo will say it
+        network = recogniser().checkpoint.network
+    zero.place(network)
 
 
 def wake() -> None:

@@ -159,9 +159,10 @@ def _rows() -> list[Row]:
     rows = []
     registry = desk.registry()
     for info in registry.list():
-        folder = registry.folder(info.id)
-        size = sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
-        problem = Text(*info.problem) if info.problem else None
-        card = {} if problem else read_card(folder)
+        problem, card, size = Text(*info.problem) if info.problem else None, {}, 0
+        if not problem:
+            folder = registry.folder(info.id)
+            card = read_card(folder)
+            size = sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
         rows.append(Row(info.id, info.active, info.shipped, size, card, problem))
     return rows
