@@ -1,8 +1,8 @@
 """Simplified Chinese -> traditional, by a table that the browser gets as well.
 
-`traditional.csv` beside this file holds characters and the phrases in which they are written
-otherwise (头发 頭髮, 发现 發現); `scripts/traditional.py` makes it with OpenCC. Texts are written in
-simplified characters and English only, so none can be forgotten in the third script.
+`traditional.csv` beside this file holds characters, and the phrases in which they are written
+otherwise (头发 頭髮, 发现 發現). `scripts/traditional.py` makes it, with OpenCC. Texts are kept in
+simplified characters and in English only, so none can be missing in traditional ones.
 """
 
 import csv
@@ -25,6 +25,12 @@ class Converter:
 
     def __call__(self, text: str) -> str:
         return self._found.sub(lambda match: self._table[match[0]], text)
+
+
+def is_traditional(language: str) -> bool:
+    """Whether a language such as "zh-Hant", "zh_TW" or "zh-HK" is Chinese in these characters."""
+    language = language.casefold().replace("_", "-")
+    return language.startswith(("zh-hant", "zh-tw", "zh-hk", "zh-mo"))
 
 
 def traditional(text: str) -> str:

@@ -160,7 +160,7 @@ def _head() -> str:
 
 
 def _traditional() -> str:
-    """The table of traditional characters, for `page.js`: two strings of characters, and phrases."""
+    """The table of traditional characters for `page.js`: characters as two strings, phrases."""
     single = {zh: to for zh, to in table().items() if len(zh) == 1}
     phrases = {zh: to for zh, to in table().items() if len(zh) > 1}
     return json.dumps([["".join(single), "".join(single.values())], phrases], ensure_ascii=False)
