@@ -130,10 +130,10 @@ def _facts(herb: Herb) -> str:
     if herb.confused_with:
         twins = herbs_text(map(herb_named, herb.confused_with))
         facts.append(texts.CONFUSED.format(twins))
-    if chinese := [name for name in herb.aliases if not name.isascii()]:
-        facts.append(texts.ALIASES.format("、".join(chinese[:4])))
     warning = f'<p class="warning">{texts.POISON_MORE.html}</p>' if herb.toxic else ""
-    return warning + "".join(f"<p>{fact.html}</p>" for fact in facts)
+    also = "、".join([name for name in herb.aliases if not name.isascii()][:4])
+    names = f'<p>{texts.ALIASES.html}<span lang="zh-CN">{html.escape(also)}</span></p>'
+    return warning + "".join(f"<p>{fact.html}</p>" for fact in facts) + (names if also else "")
 
 
 def _leads(answer: "Answer", herb: Herb, *, closer: bool) -> str:

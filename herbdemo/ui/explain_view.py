@@ -107,8 +107,8 @@ def desk_html(
         f'<section class="faith"><h3>{t.FAITH.html}</h3><div class="found"></div></section>'
         f'</section><section class="bench"><h2>{t.TITLE.html}</h2>'
         f'<div class="ask"><label><span>{t.HERB.html}</span>'
-        f'<select name="herb">{_options(herbs, odds, chosen)}</select></label>'
-        f'<label><span>{t.AGAINST.html}</span><select name="against">'
+        f'<select name="herb" data-han>{_options(herbs, odds, chosen)}</select></label>'
+        f'<label><span>{t.AGAINST.html}</span><select name="against" data-han>'
         f'<option value="" {t.NOBODY.attribute("label")}>–</option>'
         f"{_options(herbs, odds, against, chosen)}</select></label></div>"
         f"{_chips(t.METHOD, 'method', {m: t.METHODS[m] for m in METHODS}, 'grad-cam')}"

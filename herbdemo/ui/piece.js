@@ -46,7 +46,7 @@ function draw() {
   const keeping = piece.querySelector("[data-keep]");
   if (keeping) keep(keeping.dataset.keep);
   const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
-  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest" });
   const saving = piece.querySelector("[data-click]");
   if (saving) setTimeout(() => document.querySelector(saving.dataset.click)?.click(), 300);
 }

@@ -42,7 +42,7 @@ def answer_html(
         f'<article class="answer" data-verdict="{answer.verdict}" '
         f'data-photo="{html.escape(answer.photo.sha256)}" '
         f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
-        f'<p class="spoken" hidden>{_spoken(answer).html}</p>'
+        f'<template class="spoken">{_spoken(answer).html}</template>'
         f'{_stage(answer, shareable)}<div class="findings">{_verdict(answer)}'
         f"{cautions_html(answer)}{candidates_html(answer, closer=closer)}"
         f"{_correction(answer) if correctable else ''}"

@@ -130,7 +130,7 @@ def found_html(tray: "Tray") -> str:
     rest = percent(1 - sum(one.share for one in herbs))
     return (
         f'<article class="found" data-id="{secrets.token_hex(4)}">'
-        f'<p class="spoken" hidden>{_spoken(title, herbs).html}</p><h2>{title.html}</h2>'
+        f'<template class="spoken">{_spoken(title, herbs).html}</template><h2>{title.html}</h2>'
         f"<p>{more.html}</p>{warning}<table><thead><tr><th>{t.HERB.html}</th>"
         f"<th>{t.SHARE.html}</th><th>{t.PROBABILITY.html}</th></tr></thead><tbody>{rows}</tbody>"
         f'<tfoot><tr><td>{t.REST.html}</td><td class="number">{html.escape(rest)}</td><td></td>'
@@ -153,8 +153,10 @@ def _row(at: int, one: "Found") -> str:
     count = f"{t.PLACES.format(len(one.regions)).html} · " if len(one.regions) > 1 else ""
     places = f'<span class="places">{count}{_place(one).html}</span>'
     return (
-        f'<tr tabindex="0" data-region="{at}" data-herb="{html.escape(one.herb.zh)}"><td>'
-        f'<div><b class="number-badge" style="--colour:{_colour(at)};--ink:{_ink(at)}">{at + 1}</b>'
+        f'<tr data-region="{at}" data-herb="{html.escape(one.herb.zh)}"><td>'
+        f'<div><button type="button" class="number-badge" aria-pressed="false" '
+        f'style="--colour:{_colour(at)};--ink:{_ink(at)}" '
+        f"{t.LIGHT_UP.format(at + 1, herb_text(one.herb)).attribute('aria-label')}>{at + 1}</button>"
         f'{names_of(one.herb)}</div><div class="leads">{about_button(one.herb)}{places}</div></td>'
         f'<td class="number">{html.escape(percent(one.share))}'
         f'<span class="bar"><i style="width:{one.share:.1%};background:{_colour(at)}"></i></span>'
