@@ -57,7 +57,8 @@ def chart(
     )
     ticks_along += (
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">'
-        f'<tspan class="zh" lang="zh-CN">{along.zh}</tspan><tspan class="en" lang="en">{along.en}</tspan></text>'
+        f'<tspan class="zh" lang="zh-CN">{along.zh}</tspan>'
+        f'<tspan class="en" lang="en">{along.en}</tspan></text>'
     )
     lines = "".join(_line(curve, x_at, y_at) for curve in drawn)
     keys = "".join(f'<li class="{curve.kind}"><i></i>{curve.name.html}</li>' for curve in curves)

@@ -184,7 +184,7 @@ def _per_herb(proof: Proof) -> str:
     return (
         f'<details class="per-herb"><summary><h4>{t.PER_HERB.html}</h4></summary>'
         f'<table><thead><tr><th>{t.HERB.html}</th><th class="n">{t.COUNT.html}</th>'
-        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><th></th></tr></thead>'
+        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><td></td></tr></thead>'
         f"<tbody>{items}</tbody></table></details>"
     )
 

@@ -156,7 +156,8 @@ def _row(at: int, one: "Found") -> str:
         f'<tr data-region="{at}" data-herb="{html.escape(one.herb.zh)}"><td>'
         f'<div><button type="button" class="number-badge" aria-pressed="false" '
         f'style="--colour:{_colour(at)};--ink:{_ink(at)}" '
-        f"{t.LIGHT_UP.format(at + 1, herb_text(one.herb)).attribute('aria-label')}>{at + 1}</button>"
+        f"{t.LIGHT_UP.format(at + 1, herb_text(one.herb)).attribute('aria-label')}>"
+        f"{at + 1}</button>"
         f'{names_of(one.herb)}</div><div class="leads">{about_button(one.herb)}{places}</div></td>'
         f'<td class="number">{html.escape(percent(one.share))}'
         f'<span class="bar"><i style="width:{one.share:.1%};background:{_colour(at)}"></i></span>'
