@@ -146,7 +146,8 @@ def simplified(page) -> list[str]:
             const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [];
             while (texts.nextNode()) {
                 const { parentElement, data } = texts.currentNode;
-                if (!parentElement.closest("script, style, [translate=no], [lang=en]")) said.push(data);
+                const other = parentElement.closest("script, style, [translate=no], [lang=en]");
+                if (!other) said.push(data);
             }
             for (const name of ["alt", "title", "aria-label", "placeholder", "label"]) {
                 const named = document.querySelectorAll(`[${name}]`);
