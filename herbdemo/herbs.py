@@ -24,6 +24,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from herbdemo.traditional import is_traditional, traditional
+
 TOXIC = MappingProxyType({"slightly toxic": "小毒", "toxic": "有毒", "highly toxic": "大毒"})
 
 _LONGEST_NAME = 200  # characters; what is longer is no name, and is not worth folding
@@ -53,10 +55,9 @@ class Herb:
 
     def name(self, language: str) -> str:
         """What to call the herb in "zh", "zh-Hant" or "en"; the closest name there is, never ""."""
-        language = language.casefold().replace("_", "-")
-        if language.startswith(("zh-hant", "zh-tw", "zh-hk", "zh-mo")):
-            return self.zh_hant or self.zh
-        if language.startswith("zh"):
+        if is_traditional(language):
+            return self.zh_hant or traditional(self.zh)
+        if language.casefold().startswith("zh"):
             return self.zh
         return self.en or self.pinyin or self.zh
 

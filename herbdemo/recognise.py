@@ -109,6 +109,7 @@ class Answer:
                 {
                     "herb": candidate.herb.zh,
                     "zh": candidate.herb.zh,
+                    "zh_hant": candidate.herb.name("zh-Hant"),
                     "pinyin": candidate.herb.pinyin,
                     "latin": candidate.herb.latin,
                     "en": candidate.herb.en,

@@ -8,6 +8,7 @@ from herbdemo.herbs import Herb
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
 from herbdemo.ui.candidates import about_button, herb_text, herbs_text, percent
+from herbdemo.ui.map_words import contrast_alt
 from herbdemo.ui.pictures import map_html
 from herbdemo.ui.text import Text
 
@@ -64,7 +65,7 @@ def _class(herb: Herb) -> Text:
 def _duel(answer: "Answer", herb: Herb, other: Herb) -> str:
     """The contrast map in small; where one of the two is the first, pressing it shows it large."""
     values = answer.contrast(herb.zh, other.zh)
-    alt = texts.CONTRAST_ALT.format(herb_text(herb), herb_text(other))
+    alt = contrast_alt(herb_text(herb), herb_text(other), values)
     picture = f'<span class="thumb">{map_html(values, alt, table="contrast")}</span>'
     ids = [item.herb.zh for item in answer.candidates]
     if herb.zh != ids[0]:

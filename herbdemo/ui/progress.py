@@ -77,10 +77,11 @@ def job_html(
     clock = time.strftime("%H:%M", time.localtime(job.started))
     by = t.JOB_BY.format(job.who or "–", clock)
     body = _running(job, events, memory, now or time.time()) if running else _ended(job)
+    told = "" if running else f'<p hidden data-tell="{html.escape(job.id)}">{title.html}</p>'
     body += f'<div class="ways">{button(t.GO_ON, "go-on", kind="primary")}</div>' * resumable
     return (
         f'<section class="card job {html.escape(job.state)}" {state}>'
-        f"<header><h3>{title.html}</h3><p>{by.html}</p></header>"
+        f"<header><h3>{title.html}</h3><p>{by.html}</p></header>{told}"
         f"{body}{_curves(events)}</section>"
     )
 
@@ -105,12 +106,22 @@ def _running(job: "Job", events: Sequence[Event], memory: int, now: float) -> st
     phase = t.STOPPING if job.stopping else t.PHASES[at.phase]
     stop = "" if job.stopping else button(t.STOP, "stop", sure=t.SURE_STOP)
     return (
+        f"{_tell(job, at, phase)}"
         f'<p class="phase">{phase.html}</p>'
         f'<span class="meter{unknown}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i></span>'
+        f'aria-valuenow="{percent:.0f}" {phase.attribute("aria-label")}>'
+        f'<i style="width:{percent:.1f}%"></i></span>'
         f'<ul class="facts">{items}</ul>'
         f'<div class="ways">{stop}</div>'
     )
+
+
+def _tell(job: "Job", at: Progress, phase: Text) -> str:
+    """What is read out, and no oftener than at a new phase and at each quarter of it."""
+    quarter = int(4 * (at.share or 0))
+    said = t.TOLD.format(phase, 25 * quarter) if quarter else phase
+    key = f"{job.id}:{at.phase}:{quarter}:{job.stopping}"
+    return f'<p hidden data-tell="{html.escape(key)}">{said.html}</p>'
 
 
 def _ended(job: "Job") -> str:

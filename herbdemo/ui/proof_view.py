@@ -34,7 +34,7 @@ def proof_html(
     """
     return (
         f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
-        f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3>{_summary(proof)}</header>"
+        f"{_tell(model)}<header><h3>{t.PROOF_TITLE.format(model).html}</h3>{_summary(proof)}</header>"
         f"{_before_after(proof)}{_decide(model, active=active)}"
         f'<div class="evidence">{_confusion(proof)}{_mistakes(proof, pictures)}</div>'
         f"{_per_herb(proof)}</section>"
@@ -55,9 +55,14 @@ def plain_html(model: str, metrics: Mapping[str, Any], *, active: bool, look: bo
     ]  # fmt: skip
     return (
         f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
-        f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3><p>{t.NO_PROOF.html}</p></header>"
+        f"{_tell(model)}<header><h3>{t.PROOF_TITLE.format(model).html}</h3><p>{t.NO_PROOF.html}</p></header>"
         f"{whiskers(rows) if rows else ''}{_decide(model, active=active)}</section>"
     )
+
+
+def _tell(model: str) -> str:
+    """What is read out when the report is there."""
+    return f'<p hidden data-tell="{html.escape(model)}">{t.PROOF_TITLE.format(model).html}</p>'
 
 
 def _summary(proof: Proof) -> str:
@@ -179,7 +184,7 @@ def _per_herb(proof: Proof) -> str:
     return (
         f'<details class="per-herb"><summary><h4>{t.PER_HERB.html}</h4></summary>'
         f'<table><thead><tr><th>{t.HERB.html}</th><th class="n">{t.COUNT.html}</th>'
-        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><th></th></tr></thead>'
+        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><td></td></tr></thead>'
         f"<tbody>{items}</tbody></table></details>"
     )
 

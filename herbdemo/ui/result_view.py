@@ -38,7 +38,7 @@ def _template(into: str) -> str:
     pending = (
         '<article class="answer pending" aria-busy="true"><section class="stage">'
         f'<figure class="plate"><img class="photo" {texts.PHOTO_ALT.attribute("alt")}>'
-        '<span class="scan"></span></figure></section><div class="findings" role="status">'
+        '<span class="scan"></span></figure></section><div class="findings">'
         f'<h2>{texts.WORKING.html}</h2><p class="late">{texts.WAKING.html}</p>'
         '<div class="ghost"></div><div class="ghost"></div><div class="ghost"></div>'
         "</div></article>"

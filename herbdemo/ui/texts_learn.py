@@ -229,6 +229,7 @@ PHASES = {
     "saved": Text("已保存", "Saved"),
     "error": Text("出错", "Failed"),
 }
+TOLD = Text("{}，{}%", "{}, {}%")
 LEFT = Text("剩余 {}", "{} left")
 ELAPSED = Text("已用 {}", "{} so far")
 UNDER_A_MINUTE = Text("不到一分钟", "under a minute")

@@ -183,7 +183,7 @@ def test_a_row_lights_up_its_herb_alone(page, tray):
     page.set_input_files("#tray-photo input.file", tray)
     page.wait_for_selector("#tray-picture .mask >> nth=1", timeout=PATIENCE)
     lit = page.locator("#tray-picture .mask.active")
-    page.focus("[data-region='1']")
+    page.focus("[data-region='1'] .number-badge")
     page.keyboard.press("Enter")
     page.wait_for_selector("#tray-picture .mask.active")
     assert lit.count() == 1
