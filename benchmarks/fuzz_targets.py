@@ -136,8 +136,23 @@ PHOTO_TOKENS = (
 )  # fmt: skip
 
 
+@cache
+def large_photos() -> Seeds:
+    """Photos of 40 megapixels in a few kB: the most memory that any may take."""
+    grey, rgb = (Image.new(mode, (6320, 6320), "white") for mode in ("L", "RGB"))
+    return (
+        encoded(grey, "PNG"),
+        encoded(grey.convert("1"), "GIF"),
+        encoded(rgb, "WEBP", lossless=True, method=0),
+        encoded(grey.convert("CMYK"), "JPEG", quality=30),
+        encoded(grey.convert("F"), "TIFF", compression="tiff_lzw"),
+    )
+
+
 def change_photo(data: bytes, others: Seeds, rng: Random) -> bytes:
     way = rng.random()
+    if rng.random() < 0.004:  # they take a second
+        data = rng.choice(large_photos())
     if way < 0.5:
         return mutated(data, others, PHOTO_TOKENS, rng)
     if way < 0.9:
@@ -950,7 +965,7 @@ def take_calls(folder: Path) -> Callable[[bytes], object]:
         assert not list((now / "home").rglob(".saving-*"))
         assert sorted(path.name for path in folder.iterdir()) == ["now", "template"]
         if status:
-            assert err.getvalue().strip(), "no word of what is wrong"
+            assert (out.getvalue() + err.getvalue()).strip(), "no word of what is wrong"
             raise HerbError("", "", hint=f"exit status {status}")
 
     return take

@@ -114,7 +114,7 @@ def open_kept(name: str) -> Kept:
             **{key: said[key] for key in ("verdict", "model", "sha256", "device", "stages")},
         )
         return Kept(answer, said["herb"], said["made"], said["ends"])
-    except (OSError, ValueError, KeyError, TypeError, HerbError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, HerbError) as error:
         raise _gone() from error
 
 
@@ -159,7 +159,7 @@ def _said(name: str) -> dict:
         if not _NAME.fullmatch(name):
             raise FileNotFoundError
         said = json.loads((_folder() / name / "answer.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _gone() from error
     if not isinstance(said, dict):
         raise _gone()
