@@ -153,6 +153,8 @@ def change_photo(data: bytes, others: Seeds, rng: Random) -> bytes:
     way = rng.random()
     if rng.random() < 0.004:  # they take a second
         data = rng.choice(large_photos())
+        if way < 0.4:
+            return data
     if way < 0.5:
         return mutated(data, others, PHOTO_TOKENS, rng)
     if way < 0.9:
