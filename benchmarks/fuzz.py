@@ -16,7 +16,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +32,7 @@ from herbdemo.errors import HerbError
 SECONDS = 10  # of the processor for one case; the slowest good one takes a tenth of that
 PATIENCE = 120  # seconds by the clock: for what waits instead of working
 HEADROOM = 1 << 30  # bytes that a process may ask the system for, beyond what it has at the start
+UNCHANGED = 20
 LASTS = 5000  # cases of one process: what leaks is told by its growth, and is let go
 RESULTS = Path(tempfile.gettempdir()) / "herbdemo-fuzz"
 REPORT = Path(__file__).with_name("FUZZ.md")
@@ -62,14 +62,10 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--show", type=int, metavar="N")
-    parser.add_argument("--worker", type=int, metavar="FIRST", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.targets or list(TARGETS)
     if options.show is not None:
         return show(names[0], options.show, options.seed)
-    if options.worker is not None:
-        work(names[0], options.worker, options.cases, options.seed, options.results)
-        return 0
     options.results.mkdir(parents=True, exist_ok=True)
     if options.report:
         REPORT.write_text(report(options.results, options.seed), encoding="utf-8")
@@ -87,39 +83,48 @@ def main() -> int:
 
 
 def case(name: str, number: int, seed: int) -> bytes:
-    """The bytes of a case; the first ones of a target are its seeds, unchanged."""
+    """The bytes of a case; the first `UNCHANGED` of a target are its seeds as they are."""
     target = TARGETS[name]
     seeds = target.seeds()
-    if number < len(seeds):
+    if number < min(UNCHANGED, len(seeds)):
         return seeds[number]
     rng = Random(f"{seed} {name} {number}")
     return target.change(rng.choice(seeds), seeds, rng)
 
 
 def run(name: str, cases: int, seed: int, results: Path) -> None:
-    """Let processes do the cases up to `cases` that have not been done yet."""
+    """Let processes do the cases up to `cases` that have not been done yet.
+
+    They are forked, so that what all of them need is imported, and the good files made, once.
+    """
     file = results / f"{name}.jsonl"
+    TARGETS[name].seeds()
     while (first := sum(1 for _ in done(file))) < cases:
-        command = [sys.executable, "-m", "benchmarks.fuzz", name, "--worker", str(first),
-                   "--cases", str(min(cases, first + LASTS)), "--seed", str(seed), "--results", str(results)]  # fmt: skip
-        ended = subprocess.run(command, check=False, stderr=subprocess.PIPE)
-        at = sum(1 for _ in done(file))
-        if ended.returncode == 0:
-            continue
-        if ended.returncode > 0:  # the fuzzer itself is broken
-            raise SystemExit(ended.stderr.decode(errors="replace"))
-        number = signal.Signals(-ended.returncode)
-        hang = number in (signal.SIGPROF, signal.SIGALRM)
-        said = f"{'hang' if hang else 'crash'}: {number.name}"
-        (results / f"{name}-{at}.bin").write_bytes(case(name, at, seed))
-        with file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(Outcome(said)) + "\n")
+        child = os.fork()
+        if not child:
+            try:
+                work(name, first, min(cases, first + LASTS), seed, results)
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(1)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status > 0:
+            raise SystemExit("the fuzzer itself is broken")
+        if status < 0:
+            number = signal.Signals(-status)
+            hang = number in (signal.SIGPROF, signal.SIGALRM)
+            at = sum(1 for _ in done(file))
+            (results / f"{name}-{at}.bin").write_bytes(case(name, at, seed))
+            with file.open("a", encoding="utf-8") as out:
+                said = f"{'hang' if hang else 'crash'}: {number.name}"
+                out.write(json.dumps(Outcome(said)) + "\n")
 
 
 def work(name: str, first: int, cases: int, seed: int, results: Path) -> None:
     """Do cases in this process, one line of results each; a deadly one ends it, and is the next."""
     target = TARGETS[name]
-    target.seeds()  # made before the limits
     output = os.open(results / f"{name}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         take = target.taker(Path(folder))
