@@ -26,7 +26,7 @@ from herbdemo.checkpoint import Preprocessing, save_checkpoint
 from herbdemo.dataset import scan, train_and_val
 from herbdemo.engine import best_device
 from herbdemo.events import Event
-from herbdemo.network import network_from_state, replace_head
+from herbdemo.network import HerbNet, network_from_state, replace_head
 from herbdemo.recipe import Recipe
 from herbdemo.registry import Registry, home
 from herbdemo.start import start_from
@@ -38,8 +38,8 @@ STUDENT = Recipe(epochs=6, sizes=((0.0, 160),), head_factor=1.0)
 SETTINGS = Preprocessing()
 
 
-class Lite2(nn.Module):
-    """EfficientNet-Lite2 in the shape that `train.fit` asks for. Code and weights: Apache-2.0."""
+class Lite2(HerbNet):
+    """EfficientNet-Lite2 in the shape of our networks. Code and weights: Apache-2.0."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,9 +55,6 @@ class Lite2(nn.Module):
             torch.tensor(v, device=x.device)[:, None, None] for v in (SETTINGS.mean, SETTINGS.std)
         )
         return self.body.extract_features((x * std + mean - 127 / 255) / (128 / 255))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.features(x).mean((2, 3)))
 
     def trainable(self) -> list[nn.Module]:
         blocks = self.body._blocks

@@ -386,7 +386,7 @@ def shrink_networks() -> None:
 
     from herbdemo import network
 
-    class Narrow(network.HerbNet):
+    class Narrow(network.ResNet50):
         def __init__(self, num_classes: int) -> None:
             nn.Module.__init__(self)
             self.conv1, self.bn1 = nn.Conv2d(3, 4, 7, 2, padding=3, bias=False), nn.BatchNorm2d(4)
@@ -397,7 +397,7 @@ def shrink_networks() -> None:
             self.layer4 = network._stage(16, 8, blocks=1, stride=2)
             self.avgpool, self.fc = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(32, num_classes)
 
-    network.HerbNet, network.FEATURES = Narrow, 32
+    network.ResNet50 = Narrow
 
 
 def small_models(folder: Path) -> list[Path]:
@@ -422,7 +422,7 @@ def small_models(folder: Path) -> list[Path]:
             picture(40, 32, seed=9 * k + seed).rotate(40 * k).save(
                 folder / "photos" / herb / f"{seed}.png"
             )
-    net = network.HerbNet(len(herbs)).eval().requires_grad_(False)
+    net = network.ResNet50(len(herbs)).eval().requires_grad_(False)
     size = Preprocessing(size=32)
     samples = scan(folder / "photos")
     known = [sample for sample in samples if sample.herb in herbs]

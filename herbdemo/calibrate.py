@@ -21,13 +21,13 @@ from herbdemo.evaluate import Features, Known, engine_for, extract, joined, meas
 from herbdemo.likeness import likeness, prepared
 from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
-from herbdemo.scores import Head, directions
+from herbdemo.scores import Head, Tail, directions
 
 if TYPE_CHECKING:  # it rests on this module
     from herbdemo.replay import Memory
 
 CERTAIN_ACCURACY = 0.99  # of the validation photos answered "certain", so many are right
-DIRECTIONS = 128  # of 2048; all of them know unknowns no better and take 16 times the space
+DIRECTIONS = 128  # of a ResNet-50's 2048; all know unknowns no better and take 16 times the space
 KEPT_PER_HERB = 200  # photos whose directions are kept, 256 bytes each
 KEPT_HELD_OUT = 20  # validation photos of each herb whose features are kept, 4 KB each
 LIMITS_FROM = 320  # photos; more change the limits of int8 by a few percent
@@ -39,6 +39,7 @@ def finish(
     state: Mapping[str, Tensor],
     *,
     name: str,
+    architecture: str = "resnet50",
     herbs: Sequence[str],
     preprocessing: Preprocessing,
     train: Sequence[Sample],
@@ -63,7 +64,7 @@ def finish(
         opened, known: see `evaluate.extract`.
         progress: told how many photos are done, of how many; what it raises ends the work.
     """
-    network = network_from_state(as_saved(state))
+    network = network_from_state(as_saved(state), architecture)
     engine = engine_for(network, len(train) + len(val))
     held_out = [*val, *unseen]
     eight = 0 if "int8" in card else min(LIMITS_FROM, len(train)) + min(JUDGED_ON, len(val))
@@ -73,7 +74,7 @@ def finish(
         return lambda done, _: progress(seen + done, total)
 
     look = partial(extract, engine, herbs=herbs, preprocessing=preprocessing, opened=opened,
-                   known=known)  # fmt: skip
+                   known=known, tail=Tail.of(network))  # fmt: skip
     train_features = look(train, progress=after(0))
     val_features = look(val, progress=after(len(train)))
     prints, _ = fingerprints(held_out, progress=after(len(train) + len(val)))
@@ -172,10 +173,10 @@ def calibrated(checkpoint: Checkpoint, val: Features) -> Checkpoint:
 
 
 def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
-    """Sums over pooled features x, all that a new linear head or a Gaussian per herb needs.
+    """Sums over features x, all that a new linear head or a Gaussian per herb needs.
 
     Returns:
-        count (herbs,), sum (herbs, 2048), and moment: the upper triangle, row by row, of the sum
+        count (herbs,), sum (herbs, D), and moment: the upper triangle, row by row, of the sum
         of x xᵀ over all photos. They add: the sums of two sets of photos are those of their union.
     """
     x = torch.from_numpy(features.pooled).double()
@@ -194,7 +195,7 @@ def familiar_directions(
     """What `Head.familiarity` compares with: the photos, added to the `known` ones, if any.
 
     Returns:
-        basis (2048, d), the principal directions of the square roots of the features, bank
+        basis (D, d), the principal directions of the square roots of the features, bank
         (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb, both in fp16, and
         bank_labels (photos,).
     """

@@ -99,7 +99,8 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     """
     folder = Path(folder)
     card = read_card(folder)
-    network, statistics = _read_weights(folder / WEIGHTS, card["sha256"])
+    architecture = card.get("architecture", "resnet50")
+    network, statistics = _read_weights(folder / WEIGHTS, card["sha256"], architecture)
     herbs = tuple(card["herbs"])
     if len(herbs) != network.fc.out_features:
         raise HerbError(
@@ -152,6 +153,8 @@ def read_card(folder: str | Path) -> dict[str, Any]:
         ):
             if not isinstance(card[key], kind):
                 raise TypeError(key)
+        if not isinstance(card.get("architecture", ""), str):
+            raise TypeError("architecture")
         if not all(isinstance(herb, str) for herb in card["herbs"]):
             raise TypeError("herbs")
         if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):  # folders are named after it
@@ -196,7 +199,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         **checkpoint.card,
         "schema": SCHEMA,
         "id": checkpoint.id,
-        "architecture": "resnet50",
+        "architecture": checkpoint.network.architecture,
         "herbs": list(checkpoint.herbs),
         "preprocessing": asdict(checkpoint.preprocessing),
         "temperature": checkpoint.temperature,
@@ -221,7 +224,7 @@ def _small(name: str, value: Tensor) -> Tensor:
     return value.half() if value.ndim == 4 else value
 
 
-def _read_weights(path: Path, sha256: str) -> tuple[HerbNet, dict[str, Tensor]]:
+def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, dict[str, Tensor]]:
     """The network and the statistics in the file of weights that has this sha256.
 
     The file is mapped, not read: what is copied out of it, in the types wanted, is the only copy
@@ -247,7 +250,7 @@ def _read_weights(path: Path, sha256: str) -> tuple[HerbNet, dict[str, Tensor]]:
                     raise _damaged()
                 tensors = {name: mapped.get_tensor(name) for name in mapped.offset_keys()}
                 return (
-                    network_from_state(_below("network.", tensors)),
+                    network_from_state(_below("network.", tensors), architecture),
                     {k: v.clone() for k, v in _below("statistics.", tensors).items()},
                 )
         except safetensors.SafetensorError as error:

@@ -57,7 +57,7 @@ class TorchEngine:
         self.name = f"{self.device.type} · torch"
 
     def features(self, batch: Tensor) -> np.ndarray:
-        """A for `batch` (N, 3, H, W): float32 (N, 2048, H/32, W/32)."""
+        """A for `batch` (N, 3, H, W): float32 (N, C, H/32, W/32)."""
         with torch.inference_mode():
             batch = batch.to(self.device, memory_format=torch.channels_last)
             return self.network.features(batch).float().cpu().numpy()

@@ -22,10 +22,10 @@ from herbdemo.decoded import reduced
 from herbdemo.engine import Engine, TorchEngine, wanted_engine
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
-from herbdemo.scores import CERTAIN, UNKNOWN, Head, expected_calibration_error, wilson
+from herbdemo.scores import CERTAIN, UNKNOWN, Head, Tail, expected_calibration_error, wilson
 
 Item = TypeVar("Item")
-Known = dict[Path, np.ndarray | HerbError]  # by photo: its pooled features, or why there are none
+Known = dict[Path, np.ndarray | HerbError]  # by photo: its features, or why there are none
 
 BATCH = 32
 MANY = 200  # photos from which on it pays to convert the network: 3 s, against 20 ms of each
@@ -34,7 +34,7 @@ LOADERS = min(16, os.cpu_count() or 2)  # threads
 
 @dataclass(frozen=True)
 class Features:
-    """Pooled features (N, 2048) of photos, their labels (N,), and the files that did not open.
+    """What the head sees of photos, (N, D), their labels (N,), and the files that did not open.
 
     A label is a position in the list of herbs, or -1 for a herb that is not in it.
     """
@@ -115,16 +115,18 @@ def extract(
     herbs: Sequence[str],
     preprocessing: Preprocessing,
     *,
+    tail: Tail | None = None,
     opened: Callable[[Path], Image.Image] = reduced,
     known: Known | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Features:
-    """Pooled features of `samples`, one forward pass each; unreadable photos are set aside.
+    """Features of `samples`, one forward pass each; unreadable photos are set aside.
 
     The next photos are loaded while the engine works. Of several processes each does its share, and
     all get what all of them found.
 
     Args:
+        tail: of the network, if it has one, see `Tail.of`.
         opened: gives the picture of a file, see `decoded`.
         known: what the same network found in photos before; what it finds now is added.
     """
@@ -132,6 +134,10 @@ def extract(
     share, processes = distributed.shard(samples), distributed.world()
     known = {} if known is None else known
     pooled, labels, failures, done = [], [], [], 0
+
+    def look(batch: Tensor) -> np.ndarray:
+        found = engine.features(batch).mean(axis=(2, 3))
+        return tail.embed(found) if tail else found
 
     def load(sample: Sample) -> Tensor | None:
         if sample.path in known:
@@ -146,7 +152,7 @@ def extract(
         paths = [sample.path for sample, loaded in batch if loaded is not None]
         if paths:
             stack = torch.stack([loaded for _, loaded in batch if loaded is not None])
-            known.update(zip(paths, engine.features(stack).mean(axis=(2, 3)), strict=True))
+            known.update(zip(paths, look(stack), strict=True))
         for sample, _ in batch:
             found = known[sample.path]
             if isinstance(found, HerbError):
@@ -156,7 +162,8 @@ def extract(
                 labels.append(index.get(sample.herb, -1))
         done += len(batch)
         progress(min(done * processes, len(samples)), len(samples))
-    rows = np.stack(pooled) if pooled else _nothing(engine)
+    # Of no photo: only the network knows how wide its features are.
+    rows = np.stack(pooled) if pooled else look(torch.zeros(1, 3, 64, 64))[:0]
     return Features(
         pooled=distributed.gather(torch.from_numpy(rows)).numpy(),
         labels=distributed.gather(torch.tensor(labels, dtype=torch.int64)).numpy(),
@@ -195,7 +202,7 @@ def evaluate(
     total = len(known) + len(strangers)
     engine = engine_for(checkpoint.network, total, sha256=checkpoint.sha256)
     head = Head.of(checkpoint)
-    features = extract(engine, known, checkpoint.herbs, checkpoint.preprocessing,
+    features = extract(engine, known, checkpoint.herbs, checkpoint.preprocessing, tail=head.tail,
                        progress=lambda done, _: progress(done, total))  # fmt: skip
     if not len(features.labels):
         raise HerbError(
@@ -203,7 +210,7 @@ def evaluate(
             "None of the photos in the folder can be opened. Check the files.",
             hint="no-readable-photo",
         )
-    outside = extract(engine, strangers, (), checkpoint.preprocessing,
+    outside = extract(engine, strangers, (), checkpoint.preprocessing, tail=head.tail,
                       progress=lambda done, _: progress(len(known) + done, total))  # fmt: skip
     unreadable = {path for path, _ in features.failures}
     paths = [sample.path for sample in known if sample.path not in unreadable]
@@ -311,8 +318,3 @@ def _batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def _nothing(engine: Engine) -> np.ndarray:
-    """Pooled features of no photo: only the engine knows how wide they are."""
-    return engine.features(torch.zeros(1, 3, 64, 64)).mean(axis=(2, 3))[:0]

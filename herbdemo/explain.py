@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from herbdemo import heatmap
 from herbdemo.checkpoint import Checkpoint
@@ -123,7 +123,7 @@ class Explainer:
         with torch.no_grad():  # inference mode would make tensors that no gradient may pass
             x = photo[None].to(next(network.parameters()).device)
             stages = tuple(network.stages(x))
-        pooled = stages[-1].mean(dim=(2, 3)).float().cpu().numpy()
+        pooled = self._head.embed(stages[-1].mean(dim=(2, 3)).float().cpu().numpy())
         return Seen(x, stages, self._head.probabilities(pooled)[0])
 
     def probabilities(self, batch: Tensor, herb: str) -> np.ndarray:
@@ -133,7 +133,7 @@ class Explainer:
             HerbError: the model does not know the herb.
         """
         k = herb_index(self.herbs, herb)
-        pooled = self._engine.features(batch).mean(axis=(2, 3))
+        pooled = self._head.embed(self._engine.features(batch).mean(axis=(2, 3)))
         return self._head.probabilities(pooled)[:, k]
 
     def explain(
@@ -166,8 +166,8 @@ class Explainer:
         seen = photo if isinstance(photo, Seen) else self.see(photo)
         j = self._other(seen, k, against) if method == "finer-cam" else None
         if method == "grad-cam" and layer == "layer4":
-            A = seen.stages[-1][0].float().cpu().numpy()
-            raw = heatmap.class_maps(A, self._head.weight[k][None])[0] / A[0].size
+            A, weights = self._last(seen, k)
+            raw = heatmap.class_maps(A, weights)[0] / A[0].size
         else:
 
             def tick(share: float) -> None:
@@ -194,8 +194,13 @@ class Explainer:
 
     def contrast(self, seen: Seen, a: str, b: str) -> np.ndarray:
         """Why herb a and not herb b: float32 (h, w) in -1..1, see `heatmap.contrast`."""
-        rows = (self._head.weight[herb_index(self.herbs, herb)] for herb in (a, b))
-        return heatmap.contrast(seen.stages[-1][0].float().cpu().numpy(), *rows)
+        A, weights = self._last(seen, *(herb_index(self.herbs, herb) for herb in (a, b)))
+        return heatmap.contrast(A, *weights)
+
+    def _last(self, seen: Seen, *ks: int) -> tuple[np.ndarray, np.ndarray]:
+        """A (C, h, w), and the weights of its channels in the maps of these herbs, (K, C)."""
+        A = seen.stages[-1][0].float().cpu().numpy()
+        return A, self._head.map_weights(A.mean(axis=(1, 2)), ks)
 
     def _raw(
         self, seen: Seen, method: str, layer: str, k: int, j: int | None, tick: Progress
@@ -203,7 +208,7 @@ class Explainer:
         from herbdemo import cam  # with pytorch-grad-cam, which takes seconds to import
 
         at = LAYERS.index(layer)
-        below, above = _split(self._own_network(), at)
+        below, above = self._own_network().split(at)
         return cam.raw_map(method, below, above, seen.x, seen.stages[at], k, j, tick)
 
     def _own_network(self) -> HerbNet:
@@ -217,15 +222,6 @@ class Explainer:
         if against is not None and against != self.herbs[k]:
             return herb_index(self.herbs, against)
         return next((int(j) for j in np.argsort(-seen.probabilities) if j != k), None)
-
-
-def _split(network: HerbNet, at: int) -> tuple[nn.Module, nn.Module]:
-    """New modules that end with layer `at` and begin after it; the parts inside are shared."""
-    layers = [getattr(network, name) for name in LAYERS]
-    stem = (network.conv1, network.bn1, network.relu, network.maxpool)
-    below = nn.Sequential(*stem, *layers[: at + 1])
-    above = nn.Sequential(*layers[at + 1 :], network.avgpool, nn.Flatten(), network.fc)
-    return below, above
 
 
 def _check(method: str, layer: str) -> None:

@@ -18,6 +18,7 @@ from herbdemo.dataset import Sample, fingerprints, photo_id
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import engine_for, extract
 from herbdemo.held_out import kept, photo_name, tested
+from herbdemo.scores import Tail
 from herbdemo.solve import Added, base_of, solved, without_herb
 
 
@@ -46,7 +47,8 @@ def extend(
     fresh, photos, known = _fresh(samples, Added.of(checkpoint))
     names = sorted({sample.herb for sample in fresh})
     engine = engine_for(checkpoint.network, len(fresh), sha256=checkpoint.sha256)
-    features = extract(engine, fresh, names, checkpoint.preprocessing, progress=progress)
+    features = extract(engine, fresh, names, checkpoint.preprocessing,
+                       tail=Tail.of(checkpoint.network), progress=progress)  # fmt: skip
     failed = {path for path, _ in features.failures}
     opened = [i for i, sample in enumerate(fresh) if sample.path not in failed]
     if not opened:

@@ -2,8 +2,9 @@
 
 For *convolutions -> A -> global average -> W, b* the gradient of herb k's score by A is the
 constant W[k] / (h w), so Grad-CAM is `relu(W[k]·A)` up to a factor that its min-max scaling
-removes. One matrix product gives the maps of all herbs; nothing here needs a hook, a backward pass
-or torch.
+removes. Layers between the average and W see no places, so the gradient is still the same for all
+cells: then `Head.map_weights` gives it in place of W[k]. One matrix product gives the maps of all
+herbs; nothing here needs a hook, a backward pass or torch.
 
 The preprocessing squashes the whole photo to a square and crops nothing, so a map stretched back
 to the photo's own proportions covers exactly what the network saw: the whole photo.
@@ -26,7 +27,7 @@ def class_maps(A: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Args:
         A: the feature map of one photo, (C, h, w).
-        weights: rows of the head, one per herb wanted, (K, C).
+        weights: of the channels, one row per herb wanted, (K, C), see `Head.map_weights`.
     """
     channels, height, width = A.shape
     flat = np.asarray(A, np.float32).reshape(channels, height * width)
@@ -45,7 +46,7 @@ def contrast(A: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Why herb a and not herb b: float32 (h, w) in -1..1.
 
     Positive where the photo speaks for a, negative where it speaks for b; the scale is that of the
-    strongest cell, so zero stays zero. `a` and `b` are rows of the head, (C,).
+    strongest cell, so zero stays zero. `a` and `b` are weights of the channels, (C,).
     """
     difference = class_maps(A, (np.asarray(a, np.float32) - np.asarray(b, np.float32))[None])[0]
     return difference / max(float(np.abs(difference).max()), 1e-7)

@@ -30,12 +30,14 @@ def judged(
     """What a model says of the photos of its own herbs that open; `options` are `extract`'s."""
     mine = [sample for sample in samples if sample.herb in checkpoint.herbs]
     engine = engine_for(checkpoint.network, len(mine), sha256=checkpoint.sha256)
-    found = extract(engine, mine, checkpoint.herbs, checkpoint.preprocessing, **options)
+    head = Head.of(checkpoint)
+    found = extract(engine, mine, checkpoint.herbs, checkpoint.preprocessing, tail=head.tail,
+                    **options)  # fmt: skip
     failed = {path for path, _ in found.failures}
     opened = [sample for sample in mine if sample.path not in failed]
     return Judged(
         checkpoint.herbs,
-        Head.of(checkpoint).probabilities(found.pooled),
+        head.probabilities(found.pooled),
         [sample.herb for sample in opened],
         [photo_name(sample) for sample in opened],
     )

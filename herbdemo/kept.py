@@ -1,11 +1,11 @@
 """Answers that were shared: kept for a week, under a name that no one can guess.
 
 Kept is what the page showed and no more: the photo at the size of the page, without metadata, the
-names and figures, and the evidence E = W·A for each herb of the model, one number per cell. The
-head is linear, so all maps, contrasts and probabilities follow from E: an `Answer` whose features
-are E and whose head is the identity gives the same ones. A link therefore shows what was seen, also
-when another model answers by then, or the page has learned to show it better. The page's own HTML
-would be three times as large, and no browser could be trusted to send it.
+names and figures, and the evidence E = w·A for each herb of the model, one number per cell, w as
+`Head.map_weights` has it. All maps, contrasts and probabilities follow from E: an `Answer` whose
+features are E and whose head is the identity gives the same ones. A link therefore shows what was
+seen, also when another model answers by then, or the page has learned to show it better. The page's
+own HTML would be three times as large, and no browser could be trusted to send it.
 """
 
 import contextlib
@@ -58,7 +58,10 @@ def keep(answer: Answer, herb: str = "") -> tuple[str, str]:
         HerbError: the disk is full or cannot be written to.
     """
     name, secret, now = secrets.token_hex(16), secrets.token_urlsafe(16), time.time()
-    evidence = class_maps(answer.features, answer._head.weight)
+    head, pooled = answer._head, answer.features.mean(axis=(1, 2))
+    evidence = class_maps(answer.features, head.map_weights(pooled, range(len(head.bias))))
+    # Without a tail this is b; with one, E lacks what the tail itself adds to a score, too.
+    bias = head.logits(head.embed(pooled[None]))[0] - evidence.mean(axis=(1, 2))
     candidates = [(item.herb.zh, item.probability) for item in answer.candidates]
     said = {
         "made": now,
@@ -72,8 +75,8 @@ def keep(answer: Answer, herb: str = "") -> tuple[str, str]:
         "device": answer.device,
         "stages": answer.stages,
         "herbs": answer.herbs,
-        "bias": answer._head.bias.tolist(),
-        "temperature": float(answer._head.temperature),
+        "bias": bias.tolist(),
+        "temperature": float(head.temperature),
     }
     with disk_errors():
         sweep_kept(room=1)

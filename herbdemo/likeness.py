@@ -63,12 +63,15 @@ class Comparison:
 
     def add(self, reference: np.ndarray, other: np.ndarray, labels: Sequence[int]) -> None:
         """Maps (n, C, h, w) of both for the same photos, which show these herbs of the head."""
-        odds = [self._head.probabilities(A.mean(axis=(2, 3))) for A in (reference, other)]
+        odds = [
+            self._head.probabilities(self._head.embed(A.mean(axis=(2, 3))))
+            for A in (reference, other)
+        ]
         for rows, batch in zip(self._odds, odds, strict=True):
             rows.append(batch)
         self._truth += labels
         for k, one, two in zip(odds[0].argmax(axis=1), reference, other, strict=True):
-            self._maps.append(_correlation(self._head.weight[[k]], one, two))
+            self._maps.append(_correlation(self._head, k, one, two))
 
     def result(self) -> Likeness:
         """What was found; at least one batch is needed."""
@@ -140,9 +143,12 @@ def prepared(
         progress(min(start + BATCH, len(samples)))
 
 
-def _correlation(row: np.ndarray, one: np.ndarray, other: np.ndarray) -> float:
+def _correlation(head: Head, k: int, one: np.ndarray, other: np.ndarray) -> float:
     """Of the heatmaps of one herb; 1 for two that are flat, 0 where only one of them is."""
-    a, b = (normalised(class_maps(A, row)).ravel() for A in (one, other))
+    a, b = (
+        normalised(class_maps(A, head.map_weights(A.mean(axis=(1, 2)), [k]))).ravel()
+        for A in (one, other)
+    )
     if a.std() == 0 or b.std() == 0:
         return float(a.std() == b.std())
     return float(np.corrcoef(a, b)[0, 1])

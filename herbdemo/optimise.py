@@ -11,7 +11,7 @@ HEAD_DECAY = 1e-3  # L2 on the head that is fitted alone; the best on val among 
 
 
 def fit_head(head: nn.Linear, features: Features, *, smoothing: float) -> None:
-    """Fit a linear head on cached features (N, 2048), each herb weighing the same.
+    """Fit a linear head on cached features (N, D), each herb weighing the same.
 
     The problem is convex, so it is solved to the end, without a rate or an order to choose.
     """
@@ -92,3 +92,5 @@ def update_average(average: nn.Module, network: nn.Module, *, decay: float) -> N
     pairs = zip(average.parameters(), network.parameters(), strict=True)
     means, currents = zip(*((a, b) for a, b in pairs if b.requires_grad), strict=True)
     torch._foreach_lerp_(means, currents, 1 - decay)
+    for mean, current in zip(average.buffers(), network.buffers(), strict=True):
+        mean.copy_(current)  # BatchNorm's statistics, which are averages already

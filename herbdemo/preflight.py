@@ -202,7 +202,8 @@ def _answers(checkpoint: Checkpoint) -> Callable[[Sequence[_Look]], list[str]]:
     def answers(looks: Sequence[_Look]) -> list[str]:
         if not looks:
             return []
-        pooled = engine.features(torch.stack([look.tensor for look in looks])).mean(axis=(2, 3))
+        A = engine.features(torch.stack([look.tensor for look in looks]))
+        pooled = head.embed(A.mean(axis=(2, 3)))
         probabilities, familiarity = head.probabilities(pooled), head.familiarity(pooled)
         return [
             checkpoint.herbs[p.argmax()]

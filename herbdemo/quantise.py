@@ -61,7 +61,7 @@ def limits_of(engine: "TorchEngine", batches: Iterable[Tensor]) -> dict[str, flo
     return {
         name: round(found.limit(), 5)
         for name, found in seen.items()
-        if found.usable and name not in STAY
+        if found.usable and found.most and name not in STAY
     }
 
 

@@ -45,7 +45,7 @@ class Answer:
     Attributes:
         candidates: the five most probable herbs, best first (fewer if the model knows fewer).
         verdict: "certain", "unsure", or "unknown" when it shows none of the model's herbs.
-        features: the feature map A, float32 (2048, h, w), which covers the whole photo.
+        features: the feature map A, float32 (C, h, w), which covers the whole photo.
         model, sha256: which model answered. device: what it ran on.
         why: the reason for that, where there was a choice.
         stages: milliseconds of each step; batched steps are shared out evenly.
@@ -93,10 +93,10 @@ class Answer:
         Raises:
             HerbError: the model does not know the herb.
         """
-        self._rows(herb)
-        pooled = self.features.mean(axis=(1, 2))[None]
+        k = herb_index(self._herbs, herb)
         with one_thread():
-            return float(self._head.probabilities(pooled)[0, self._herbs.index(herb)])
+            pooled = self._head.embed(self.features.mean(axis=(1, 2))[None])
+            return float(self._head.probabilities(pooled)[0, k])
 
     def to_dict(self, file: str = "") -> dict[str, Any]:
         """The answer as `recognise --json` and the web API give it."""
@@ -121,7 +121,8 @@ class Answer:
         }
 
     def _rows(self, *herbs: str) -> np.ndarray:
-        return self._head.weight[[herb_index(self._herbs, herb) for herb in herbs]]
+        ks = [herb_index(self._herbs, herb) for herb in herbs]
+        return self._head.map_weights(self.features.mean(axis=(1, 2)), ks)
 
 
 def herb_index(herbs: Sequence[str], herb: str) -> int:
@@ -208,12 +209,13 @@ class Recogniser:
         clock.lap("network")
         pooled = features.mean(axis=(2, 3))
         with one_thread():
-            probabilities = self.head.probabilities(pooled)
-            familiarity = self.head.familiarity(pooled)
+            embedded = self.head.embed(pooled)
+            probabilities = self.head.probabilities(embedded)
+            familiarity = self.head.familiarity(embedded)
             best = np.argsort(-probabilities, axis=1)[:, :CANDIDATES]
             clock.lap("scores")
-            for a, rows in zip(features, best, strict=True):  # what five clicks would show
-                heatmap.normalised(heatmap.class_maps(a, self.head.weight[rows]))
+            for a, mean, rows in zip(features, pooled, best, strict=True):  # of five clicks
+                heatmap.normalised(heatmap.class_maps(a, self.head.map_weights(mean, rows)))
             clock.lap("maps")
         return [
             Answer(

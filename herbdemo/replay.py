@@ -189,7 +189,7 @@ class Anchor(nn.Module):
         divergence from the old answer, among the old herbs.
         """
         with torch.no_grad(), self.autocast():
-            old = self.network.features(x).mean((2, 3))
+            old = self.network.embed(self.network.features(x).mean((2, 3)))
             answer = self.network.fc(old).float().softmax(1)
             old = old.float()
         moved = (pooled - old).square().sum(1) / self.scatter

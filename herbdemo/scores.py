@@ -1,13 +1,56 @@
 """From pooled features to probabilities, familiarity and a verdict. Numpy only, a millisecond."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.errors import HerbError
+from herbdemo.network import HerbNet
 
 CERTAIN, UNSURE, UNKNOWN = "certain", "unsure", "unknown"
+
+
+# Each with its slope: of the layers between the average and the head.
+ACTIVATIONS = {
+    "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
+    "hardswish": (  # Howard et al. 2019
+        lambda z: z * np.clip(z + 3, 0, 6) / 6,
+        lambda z: np.where(np.abs(z) < 3, (2 * z + 3) / 6, z > 0).astype(z.dtype),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The layer that some light networks have between the average and the head, in numpy.
+
+    Attributes:
+        weight: V (D, C); bias: c (D,). activation: of `ACTIVATIONS`.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    activation: str
+
+    @classmethod
+    def of(cls, network: HerbNet) -> "Tail | None":
+        """The tail of a network; None where the head follows at once."""
+        if not network.tail():
+            return None
+        convolution, activation = network.tail()
+        weight, bias = (p.detach().cpu().numpy() for p in convolution.parameters())
+        return cls(weight[:, :, 0, 0].copy(), bias.copy(), type(activation).__name__.lower())
+
+    def embed(self, pooled: np.ndarray) -> np.ndarray:
+        """What the head sees, (N, D), of mean(A), (N, C)."""
+        return ACTIVATIONS[self.activation][0](pooled @ self.weight.T + self.bias)
+
+    def pulled_back(self, pooled: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The gradients (K, C) with respect to mean(A), here (C,), of `rows`·embed, (K, D)."""
+        slope = ACTIVATIONS[self.activation][1](pooled @ self.weight.T + self.bias)
+        return (slope * rows) @ self.weight
 
 
 @dataclass(frozen=True)
@@ -15,12 +58,13 @@ class Head:
     """The linear algebra after the network, in numpy.
 
     Attributes:
-        weight: W (herbs, 2048); bias: b (herbs,).
+        weight: W (herbs, D); bias: b (herbs,).
         temperature: divides the logits before the softmax (Guo et al. 2017).
         certain: least probability of a "certain" answer.
         unknown: least familiarity of a photo that shows a herb of the model.
-        basis: main directions of the training photos' features (2048, d).
+        basis: main directions of the training photos' features (D, d).
         bank: the training photos in these directions (photos, d), see `familiar_directions`.
+        tail: what lies between the average of A and W, if anything.
     """
 
     weight: np.ndarray
@@ -30,6 +74,7 @@ class Head:
     unknown: float
     basis: np.ndarray
     bank: np.ndarray
+    tail: Tail | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> "Head":
@@ -46,18 +91,32 @@ class Head:
             unknown=checkpoint.thresholds.get("unknown", -np.inf),
             basis=np.asarray(known["basis"], np.float32),
             bank=unit(np.asarray(known["bank"], np.float32)),  # fp16 made them a little longer
+            tail=Tail.of(checkpoint.network),
         )
 
+    def embed(self, pooled: np.ndarray) -> np.ndarray:
+        """What all below is made of, (N, D), of mean(A), (N, C): the same without a tail."""
+        return self.tail.embed(pooled) if self.tail else pooled
+
+    def map_weights(self, pooled: np.ndarray, herbs: Sequence[int]) -> np.ndarray:
+        """The weights of A's channels in the maps of these herbs: (K, C), for `class_maps`.
+
+        They are the gradients of the herbs' scores with respect to mean(A), here `pooled` (C,):
+        rows of W or, with a tail, what it makes of these rows for this one photo.
+        """
+        rows = self.weight[list(herbs)]
+        return self.tail.pulled_back(pooled, rows) if self.tail else rows
+
     def logits(self, pooled: np.ndarray) -> np.ndarray:
-        """Logits (N, herbs) of pooled features (N, 2048), before the temperature."""
+        """Logits (N, herbs) of embedded features (N, D), before the temperature."""
         return pooled @ self.weight.T + self.bias
 
     def probabilities(self, pooled: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities (N, herbs) of pooled features (N, 2048)."""
+        """Calibrated probabilities (N, herbs) of embedded features (N, D)."""
         return softmax(self.logits(pooled) / self.temperature)
 
     def familiarity(self, pooled: np.ndarray) -> np.ndarray:
-        """How much photos (N, 2048) look like some training photo: (N,), at most 1.
+        """How much photos (N, D) look like some training photo: (N,), at most 1.
 
         The cosine to the nearest one (Sun et al. 2022, with square roots of the features so that
         few loud channels do not decide). A model that kept no photos finds everything familiar.
@@ -116,7 +175,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def directions(pooled: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Unit vectors (N, d): the square roots of pooled features, in the directions of `basis`."""
+    """Unit vectors (N, d): the square roots of embedded features, in the directions of `basis`."""
     return unit(np.sqrt(np.maximum(pooled, 0)) @ basis)
 
 

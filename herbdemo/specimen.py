@@ -67,7 +67,7 @@ def look(recogniser: Recogniser, photos: Sequence[Photo]) -> Specimen:
         )
     answers = tuple(recogniser.recognise(photos))
     head = recogniser.head
-    pooled = np.stack([answer.features.mean(axis=(1, 2)) for answer in answers])
+    pooled = head.embed(np.stack([answer.features.mean(axis=(1, 2)) for answer in answers]))
     logits = head.logits(pooled)
     fused = fuse(logits, head.temperature)
     best = np.argsort(-fused)[:CANDIDATES]

@@ -55,6 +55,7 @@ from herbdemo.optimise import (
 from herbdemo.recipe import Recipe, schedule
 from herbdemo.replay import Anchor, Memory, remember, sources
 from herbdemo.resume import STATE, load_state, save_state, training
+from herbdemo.scores import Tail
 from herbdemo.start import Start
 
 # A stopped training is finished with so many photos per herb, so that it ends within seconds; with
@@ -136,7 +137,8 @@ def train(
         }
         if start.model and not recipe.epochs:  # the same convolutions, so what holds of them
             card["int8"] = start.model.card.get("int8", {})
-        complete = partial(finish, state, name=name, herbs=herbs, memory=memory,
+        complete = partial(finish, state, name=name, architecture=network.architecture,
+                           herbs=herbs, memory=memory,
                            preprocessing=start.preprocessing, opened=opened,
                            known=at_last)  # fmt: skip
         if not distributed.any_of(stop()):
@@ -186,7 +188,7 @@ def fit(
     """The loop itself: the averaged weights of the best epoch, and the figures of every epoch.
 
     Args:
-        network: where to start; any network with `features`, `fc` and `trainable` will do.
+        network: where to start; any `HerbNet` will do.
         herbs: in the order of the head; `herbs_of(train_samples)` where not given.
         keep_head: the head already knows `herbs`; otherwise it starts anew.
         teacher: gives the probabilities (N, herbs) of a batch as the network gets it, which make up
@@ -215,7 +217,7 @@ def fit(
     elif not keep_head:
         try:
             features = extract(engine_for(network, len(train_samples)), train_samples, herbs,
-                               preprocessing, opened=opened, known=known,
+                               preprocessing, tail=Tail.of(network), opened=opened, known=known,
                                progress=_progress(say, stop))  # fmt: skip
         except StoppedError:
             raise _too_early() from None
@@ -254,7 +256,8 @@ def fit(
                 break
             loader = batch_loader(train_samples, herbs, preprocessing, recipe, epoch, opened)
             learner.train()
-            freeze_batchnorm(network)
+            if not recipe.anew:
+                freeze_batchnorm(network)
             started, seen, losses = time.perf_counter(), 0, torch.zeros((), device=device)
             for step, (x, y) in enumerate(loader, start=epoch * steps_per_epoch):
                 if distributed.any_of(stop()):
@@ -310,7 +313,7 @@ class Learner(nn.Module):
 
     def forward(self, x: Tensor, remembered: Tensor | None = None) -> tuple[Tensor, ...]:
         """Features (N, D) and logits of photos, and logits of remembered features (M, D)."""
-        pooled = self.network.features(x).mean((2, 3))
+        pooled = self.network.embed(self.network.features(x).mean((2, 3)))
         rehearsed = () if remembered is None else (self.network.fc(remembered),)
         return pooled, self.network.fc(pooled), *rehearsed
 
@@ -385,7 +388,8 @@ def _validate(
 ) -> dict[str, float]:
     new = sum(sample.path not in known for sample in samples)
     features = extract(engine_for(network, new), samples, herbs, preprocessing, opened=opened,
-                       known=known, progress=lambda done, total: _give_up(stop))  # fmt: skip
+                       known=known, tail=Tail.of(network),
+                       progress=lambda done, total: _give_up(stop))  # fmt: skip
     if memory:
         features = joined(features, memory.held_out)
     labels = torch.from_numpy(features.labels)

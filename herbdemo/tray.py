@@ -118,12 +118,12 @@ def regions_of(
     """Regions as (position of the herb, mask (h, w), probability), the largest first.
 
     Args:
-        whole: pooled features (C,) of the whole photo at the classifier's own size.
+        whole: mean(A), (C,), of the whole photo at the classifier's own size.
         cells: the feature map (C, h, w) of the large pass.
     """
     windows = _box_mean(cells, WINDOW)
-    flat = windows.reshape(len(windows), -1).T
-    logits, photo = head.logits(flat), head.logits(whole[None])[0]
+    flat, one = head.embed(windows.reshape(len(windows), -1).T), head.embed(whole[None])
+    logits, photo = head.logits(flat), head.logits(one)[0]
     probabilities = fuse(_with(photo, logits), head.temperature)
     shape = windows.shape[1:]
     best = probabilities.argmax(axis=1).reshape(shape)
@@ -140,11 +140,11 @@ def regions_of(
             # a whole shows this herb, then that is its largest window.
             most = familiarity[mask].max()
             if k == photo.argmax():
-                most = max(most, head.familiarity(whole[None])[0])
+                most = max(most, head.familiarity(one)[0])
             if most < head.unknown:
                 continue
-            pooled = cells[:, mask].mean(axis=1)
-            region = fuse(_with(photo, head.logits(pooled[None])), head.temperature)[0]
+            pooled = head.embed(cells[:, mask].mean(axis=1)[None])
+            region = fuse(_with(photo, head.logits(pooled)), head.temperature)[0]
             found.append((int(k), mask, float(region[k])))
     return sorted(found, key=lambda region: -region[1].sum())
 

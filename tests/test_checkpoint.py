@@ -421,9 +421,9 @@ KILLER = """
 import os, random, signal, sys, time, torch
 torch.set_num_threads(1)
 from herbdemo.checkpoint import Checkpoint, Preprocessing, save_checkpoint
-from herbdemo.network import HerbNet
+from herbdemo.network import ResNet50
 with torch.device("meta"):
-    network = HerbNet(2)
+    network = ResNet50(2)
 network = network.to_empty(device="cpu").eval()
 for value in network.state_dict().values():
     value.zero_()

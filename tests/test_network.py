@@ -8,7 +8,7 @@ import toys
 from torch import nn
 from torchvision import models
 
-from herbdemo.network import FEATURES, STRIDE, HerbNet, network_from_state, replace_head
+from herbdemo.network import FEATURES, STRIDE, ResNet50, network_from_state, replace_head
 
 CLASSES = 908  # of the original herb recogniser
 
@@ -28,7 +28,7 @@ def original() -> models.ResNet:
 
 
 @pytest.fixture(scope="module")
-def ours(original: models.ResNet) -> HerbNet:
+def ours(original: models.ResNet) -> ResNet50:
     return network_from_state(original.state_dict())
 
 
@@ -63,7 +63,7 @@ def test_scores_and_features_are_those_of_torchvision(original, ours, x):
 
 def test_it_starts_and_learns_as_torchvision_does(x):
     networks = []
-    for make in (models.resnet50, HerbNet):
+    for make in (models.resnet50, ResNet50):
         torch.manual_seed(0)
         networks.append(make(num_classes=3).train())
     theirs, ours = networks

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 from toys import TinyNet
 
 from herbdemo.evaluate import Features
-from herbdemo.network import HerbNet
+from herbdemo.network import ResNet50
 from herbdemo.optimise import (
     careful_adamw,
     fit_head,
@@ -14,11 +15,11 @@ from herbdemo.optimise import (
     pruned_weights,
     update_average,
 )
-from herbdemo.recipe import Recipe
+from herbdemo.recipe import Recipe, from_nothing
 
 
 def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scale():
-    network = HerbNet(2).train()
+    network = ResNet50(2).train()
     freeze_batchnorm(network)
     before = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
     network(torch.rand(2, 3, 32, 32)).sum().backward()
@@ -48,7 +49,7 @@ def test_a_head_fits_separable_features_with_each_herb_weighing_the_same():
 @pytest.mark.parametrize(("depth", "parts"), [(1, 1), (2, 2), (4, 4)])
 def test_only_the_upper_parts_learn_and_the_lower_ones_slower(depth, parts):
     with torch.device("meta"):
-        network = HerbNet(2)
+        network = ResNet50(2)
     optimizer = careful_adamw(network, Recipe(depth=depth, rate=1.0, head_factor=3, decay=0.5))
     assert [group["rate"] for group in optimizer.param_groups] == [3, 1, 0.5, 0.25][:parts]
     learning = {name.split(".")[0] for name, p in network.named_parameters() if p.requires_grad}
@@ -65,3 +66,16 @@ def test_zeros_of_a_pruned_network_are_found_and_a_dense_one_has_none():
     weight.grad = torch.ones_like(weight)
     keep_pruned(pruned)
     assert torch.equal(weight.grad, alive)
+
+
+def test_from_nothing_all_of_it_learns_and_so_do_the_statistics():
+    network, average = TinyNet(2), TinyNet(2)
+    network.stem.norm, average.stem.norm = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    with torch.device("meta"):
+        whole = ResNet50(2)
+    optimizer = careful_adamw(whole, from_nothing(Recipe()))
+    assert {group["rate"] for group in optimizer.param_groups} == {1e-3}
+    assert all(parameter.requires_grad for parameter in whole.parameters())
+    network.stem.norm.running_var.fill_(3)
+    update_average(average, network, decay=0.5)
+    assert (average.stem.norm.running_var == 3).all()

@@ -24,7 +24,7 @@ from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import extract
 from herbdemo.events import Event
-from herbdemo.network import HerbNet
+from herbdemo.network import HerbNet, ResNet50
 from herbdemo.photo import open_photo
 from herbdemo.recipe import Recipe
 from herbdemo.recognise import Recogniser
@@ -51,7 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start() -> HerbNet:
     torch.manual_seed(0)
-    return HerbNet(2).eval()
+    return ResNet50(2).eval()
 
 
 def run(photos: Path, folder: Path, recipe: Recipe = RECIPE, **options):

@@ -25,7 +25,7 @@ from herbdemo.dataset import scan
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import Features, extract
-from herbdemo.network import HerbNet
+from herbdemo.network import HerbNet, ResNet50
 from herbdemo.photo import Photo, open_photo
 
 torch.set_num_threads(1)  # the toys gain nothing from more
@@ -91,7 +91,7 @@ def copies(image: Image.Image) -> list[bytes]:
 def toy_checkpoint() -> Checkpoint:
     """A model that knows `HERBS`; its statistics come without the second moment, to be small."""
     torch.manual_seed(0)
-    network = HerbNet(len(HERBS)).eval().requires_grad_(False)
+    network = ResNet50(len(HERBS)).eval().requires_grad_(False)
     preprocessing = Preprocessing(size=SIZE)
     photos = [(herb_photo(herb, seed), k) for k, herb in enumerate(HERBS) for seed in range(-6, 0)]
     x = torch.stack([preprocessing.tensor(photo.image) for photo, _ in photos])
@@ -135,7 +135,7 @@ def knowing(toy: Checkpoint, folder: Path, *, photos: int = 24) -> Checkpoint:
     return replace(toy, statistics=statistics)
 
 
-class TinyNet(nn.Module):
+class TinyNet(HerbNet):
     """The shape of network that `train.fit` asks for, a ten-thousandth of the real one's size."""
 
     def __init__(self, herbs: int) -> None:
@@ -146,9 +146,6 @@ class TinyNet(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         return self.last(self.stem(x).relu()).relu()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.features(x).mean((2, 3)))
 
     def trainable(self) -> list[nn.Module]:
         return [self.fc, self.last]

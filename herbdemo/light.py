@@ -1,0 +1,96 @@
+"""Light networks for phones and small machines, with timm's layers and timm's names for them.
+
+    python -m herbdemo train FOLDER --name ID --network ghostnet --init imagenet
+
+| here               | timm                  | behind the average |
+|--------------------|-----------------------|--------------------|
+| efficientnet-lite0 | tf_efficientnet_lite0 | nothing            |
+| ghostnet           | ghostnet_100          | 960 -> 1280, ReLU  |
+| mnasnet            | mnasnet_100           | nothing            |
+| mobilenetv3        | mobilenetv3_large_100 | 960 -> 1280, hard swish |
+
+timm's code and weights: Apache-2.0.
+"""
+
+import itertools
+
+import timm
+from torch import Tensor, nn
+from torch.nn import functional
+
+from herbdemo.network import HerbNet
+
+# timm's name, and the last of its blocks at strides 4, 8 and 16.
+TIMM = {
+    "efficientnet-lite0": ("tf_efficientnet_lite0", (1, 2, 4)),
+    "ghostnet": ("ghostnet_100", (2, 4, 6)),
+    "mnasnet": ("mnasnet_100", (1, 2, 4)),
+    "mobilenetv3": ("mobilenetv3_large_100", (1, 2, 4)),
+}
+
+
+def pretrained(architecture: str) -> dict[str, Tensor]:
+    """The weights that timm has for it, downloaded once."""
+    return timm.create_model(TIMM[architecture][0], pretrained=True).state_dict()
+
+
+class LightNet(HerbNet):
+    """One of timm's light networks with its feature map in reach.
+
+    Parameters carry timm's names, but for the head, which is `fc` as everywhere.
+
+    Args:
+        architecture: of `TIMM`.
+        herbs: in the head, at least 1.
+    """
+
+    def __init__(self, architecture: str, herbs: int) -> None:
+        super().__init__()
+        self.architecture = architecture
+        name, self._ends = TIMM[architecture]
+        body = timm.create_model(name, num_classes=herbs)
+        for name, module in body.named_children():
+            if name == "classifier":
+                self.fc = module
+            elif name not in ("global_pool", "flatten"):
+                self.add_module(name, module)
+        for name, module in list(self.named_modules()):
+            if type(module) is not nn.Conv2d and isinstance(module, nn.Conv2d):
+                self.set_submodule(name, _same(module))
+
+    def parts(self) -> list[list[nn.Module]]:
+        """See `HerbNet`."""
+        blocks = list(self.blocks)
+        cuts = [0, *(end + 1 for end in self._ends), len(blocks)]
+        stem = [self.conv_stem, self.bn1]
+        if hasattr(self, "act1"):
+            stem.append(self.act1)
+        first, *others, last = (blocks[a:b] for a, b in itertools.pairwise(cuts))
+        top = [] if self.tail() else [self.conv_head, self.bn2]
+        return [[*stem, *first], *others, [*last, *top]]
+
+    def tail(self) -> list[nn.Module]:
+        """See `HerbNet`."""
+        return [self.conv_head, self.act2] if hasattr(self, "act2") else []
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution of stride 2 padded as TensorFlow pads photos of even sides: one less in front.
+
+    timm's own works the padding out anew for each photo, which a converter cannot follow.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in, H, W) -> (N, out, H/2, W/2)."""
+        whole = self.kernel_size[0] - 2  # of an even side, on both ends together
+        x = functional.pad(x, [whole // 2, whole - whole // 2] * 2)
+        return functional.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
+
+
+def _same(module: nn.Conv2d) -> nn.Conv2d:
+    twin = _SameConv(
+        module.in_channels, module.out_channels, module.kernel_size, module.stride,
+        groups=module.groups, bias=False,
+    )  # fmt: skip
+    twin.weight = module.weight
+    return twin
