@@ -21,7 +21,7 @@ from herbdemo.evaluate import Features, Known, engine_for, extract, joined, meas
 from herbdemo.likeness import likeness, prepared
 from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
-from herbdemo.scores import Head, Tail, directions
+from herbdemo.scores import Head, Tail, directions, roots
 
 if TYPE_CHECKING:  # it rests on this module
     from herbdemo.replay import Memory
@@ -49,6 +49,7 @@ def finish(
     memory: "Memory | None" = None,
     opened: Callable[[Path], Image.Image] = reduced,
     known: Known | None = None,
+    keep_head: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Checkpoint:
     """The finished, unsaved model of the trained weights `state`.
@@ -60,6 +61,7 @@ def finish(
     `val` and `unseen` the fingerprints are, so that nobody trains on them unawares.
 
     Args:
+        keep_head: the head stays as it was trained, for who has not trained it here.
         card: what it says of "int8", if anything, is handed on; otherwise `eight_bits` finds it.
         opened, known: see `evaluate.extract`.
         progress: told how many photos are done, of how many; what it raises ends the work.
@@ -84,10 +86,11 @@ def finish(
             statistics[key][: len(memory.herbs)] += memory.statistics[key]
         statistics["moment"] += memory.statistics["moment"]
         val_features = joined(val_features, memory.held_out)
-    fc = network.fc  # on the engine's device by now
-    head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
-    for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
-        parameter.copy_(torch.from_numpy(value))
+    if not keep_head:
+        fc = network.fc  # on the engine's device by now
+        head = blended(fc.weight.cpu().numpy(), fc.bias.cpu().numpy(), statistics)
+        for parameter, value in zip((fc.weight, fc.bias), head, strict=True):
+            parameter.copy_(torch.from_numpy(value))
     kept = _first_of_each(val_features.labels, KEPT_HELD_OUT)
     finished = calibrated(
         Checkpoint(
@@ -97,7 +100,9 @@ def finish(
             preprocessing=preprocessing,
             statistics={
                 **statistics,
-                **familiar_directions(train_features, memory.statistics if memory else {}),
+                **familiar_directions(
+                    train_features, memory.statistics if memory else {}, signed=network.signed
+                ),
                 "val": torch.from_numpy(val_features.pooled[kept]).half(),
                 "val_labels": torch.from_numpy(val_features.labels[kept]),
                 "held_out": torch.from_numpy(prints),
@@ -190,21 +195,24 @@ def feature_statistics(features: Features, herbs: int) -> dict[str, Tensor]:
 
 
 def familiar_directions(
-    features: Features, known: Mapping[str, Tensor] | None = None
+    features: Features, known: Mapping[str, Tensor] | None = None, *, signed: bool = False
 ) -> dict[str, Tensor]:
     """What `Head.familiarity` compares with: the photos, added to the `known` ones, if any.
 
+    Args:
+        signed: see `HerbNet`.
+
     Returns:
-        basis (D, d), the principal directions of the square roots of the features, bank
-        (photos, d), the photos in them, at most `KEPT_PER_HERB` of each herb, both in fp16, and
-        bank_labels (photos,).
+        basis (D, d), or (2 D, d) where features have both signs, the principal directions of the
+        square roots of the features, bank (photos, d), the photos in them, at most
+        `KEPT_PER_HERB` of each herb, both in fp16, and bank_labels (photos,).
     """
     known = known or {}
     if "basis" in known:
         basis = known["basis"].numpy()
     else:
-        roots = np.sqrt(np.maximum(features.pooled, 0)).astype(np.float64)
-        basis = np.linalg.eigh(roots.T @ roots)[1][:, -DIRECTIONS:].astype(np.float16)
+        x = roots(features.pooled, both=signed).astype(np.float64)
+        basis = np.linalg.eigh(x.T @ x)[1][:, -DIRECTIONS:].astype(np.float16)
     rows = _first_of_each(features.labels, KEPT_PER_HERB)
     bank = directions(features.pooled[rows], basis.astype(np.float32)).astype(np.float16)
     found = {"bank": torch.from_numpy(bank), "bank_labels": torch.from_numpy(features.labels[rows])}

@@ -1,4 +1,4 @@
-"""python -m herbdemo: recognise, evaluate, check, extend, train, models, serve.
+"""python -m herbdemo: recognise, evaluate, check, extend, train, import, models, serve.
 
 With --json the last line of standard output is one JSON object and nothing else is on that
 stream; progress goes to standard error. Exit 0: done. 1: a HerbError, its sentence on standard
@@ -360,6 +360,68 @@ def train(
                 out.print(f"{saved.id}: {share:.1%} of the validation photos", markup=False)
                 out.print(f"python -m herbdemo models activate {saved.id}")
         distributed.leave()
+
+
+@app.command("import")
+def import_weights(
+    file: Annotated[
+        Path, typer.Argument(help="Weights of the original: its PyTorch .pth or its Keras .h5.")
+    ],
+    name: Annotated[str, typer.Option(help="Id of the new model.")],
+    herbs: Annotated[
+        Path | None,
+        typer.Option(
+            help="The names of its outputs: a text or JSON file, or the folder of photos that it "
+            "was trained on; by default what FILE says."
+        ),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER|ZIP",
+            help="Photos, FOLDER/<herb>/**: how sure it may be, what is unknown, and `extend`.",
+        ),
+    ] = None,
+    preprocessing: Annotated[
+        str,
+        typer.Option(
+            help="How its training scaled photos: imagenet, unit (0..1), symmetric (-1..1) or "
+            "bytes (0..255); by default the best on PHOTOS, else imagenet for .pth, unit for .h5."
+        ),
+    ] = "",
+    activate: Annotated[bool, typer.Option("--activate", help="Use the new model.")] = False,
+    json_: Json = False,
+) -> None:
+    """Make a model of weights that the original's own code trained, see docs/import.md."""
+    from herbdemo.checkpoint import save_checkpoint
+    from herbdemo.foreign import PREPROCESSINGS, imported, summary
+    from herbdemo.intake import class_folders
+
+    if preprocessing and preprocessing not in PREPROCESSINGS:
+        raise typer.BadParameter(", ".join(PREPROCESSINGS), param_hint="--preprocessing")
+    registry = _registry()
+    target = registry.new_folder(name)
+    with ExitStack() as stack:
+        folder = stack.enter_context(class_folders(photos)) if photos else None
+        advance = stack.enter_context(_progress("import"))
+        model = imported(file, name=name, herbs=herbs, preprocessing=preprocessing, photos=folder,
+                         progress=features_told(_say) if json_ else advance)  # fmt: skip
+    saved = save_checkpoint(model, target)
+    if activate:
+        registry.activate(name)
+    _say(Event("saved", {"model": name}), json_)
+    report = summary(saved)
+    if json_:
+        _print_json(report)
+        return
+    table = Table(title=name)
+    for column in ("what", "value"):
+        table.add_column(column, overflow="fold")
+    for key, value in report.items():
+        if value not in (None, [], name):
+            table.add_row(key, Text(", ".join(value) if isinstance(value, list) else str(value)))
+    out.print(table)
+    out.print(f"python -m herbdemo models activate {name}" if not activate else "")
 
 
 @models_app.callback()

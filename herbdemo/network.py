@@ -4,15 +4,16 @@ That shape is what makes everything else cheap: scores, heatmaps, contrasts, unk
 are all linear algebra on the feature map A (see `heatmap.py`). A tail, the layer that a few light
 networks have behind the average, sees no places: it only changes the weights of the map.
 
-`ResNet50` is here, the others in `light.py`.
+`ResNet50` and `KerasResNet50` are here, the others in `light.py`.
 """
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from herbdemo.errors import HerbError
 
@@ -65,11 +66,13 @@ class HerbNet(nn.Module):
         architecture: its name, of `ARCHITECTURES`.
         layers: the names of its four layers, at strides 4, 8, 16 and 32; the last makes A.
         fc: the linear layer, W (herbs, D) and b (herbs,).
+        signed: whether half of what it sees is negative, as no ReLU comes before it.
     """
 
     architecture: str
     layers = ("layer1", "layer2", "layer3", "layer4")
     fc: nn.Linear
+    signed = False
 
     def parts(self) -> list[list[nn.Module]]:
         """What each of `layers` consists of, in the order in which a photo runs through it."""
@@ -145,10 +148,10 @@ class ResNet50(HerbNet):
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = _stage(64, 64, blocks=3, stride=1)
-        self.layer2 = _stage(256, 128, blocks=4, stride=2)
-        self.layer3 = _stage(512, 256, blocks=6, stride=2)
-        self.layer4 = _stage(1024, 512, blocks=3, stride=2)
+        self.layer1 = _stage(Bottleneck, 64, 64, blocks=3, stride=1)
+        self.layer2 = _stage(Bottleneck, 256, 128, blocks=4, stride=2)
+        self.layer3 = _stage(Bottleneck, 512, 256, blocks=6, stride=2)
+        self.layer4 = _stage(Bottleneck, 1024, 512, blocks=3, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(FEATURES, num_classes)
         for module in self.modules():  # He et al. 2015; BatchNorm starts as torch makes it
@@ -171,9 +174,100 @@ class ResNet50(HerbNet):
         return (stages, pooled, logits) if need_fea else logits
 
 
-def _stage(inputs: int, width: int, *, blocks: int, stride: int) -> nn.Sequential:
-    rest = (Bottleneck(4 * width, width, 1) for _ in range(blocks - 1))
-    return nn.Sequential(Bottleneck(inputs, width, stride), *rest)
+class _KerasConv(nn.Module):
+    """A convolution of `KerasResNet50`: with bias, then ReLU, and normalised only after that.
+
+    Args:
+        inputs, outputs: channels. kernel: its side, 1, 3 or 7. stride: 1 or 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.pad = _SamePad() if kernel == 3 and stride == 2 else nn.Identity()
+        padding = 0 if kernel == 3 and stride == 2 else kernel // 2
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=padding)
+        self.relu = nn.ReLU(inplace=True)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)  # Keras's default
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, ceil(H / stride), ceil(W / stride))."""
+        return self.bn(self.relu(self.conv(self.pad(x))))
+
+
+class _SamePad(nn.Module):
+    """What TensorFlow's padding "same" adds for a window of 3 that moves by 2.
+
+    Nothing in front of an even side, and one behind it; PyTorch would add one on both ends.
+
+    Args:
+        value: what is added; minus infinity before a maximum.
+    """
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H + 1 or 2, W + 1 or 2)."""
+        return functional.pad(x, (x.shape[3] % 2, 1, x.shape[2] % 2, 1), value=self.value)
+
+
+class _KerasBlock(nn.Module):
+    """One block of `KerasResNet50`: the stride is in the first convolution and in the shortcut."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        outputs = 4 * width
+        self.conv1 = _KerasConv(inputs, width, 1, stride)
+        self.conv2 = _KerasConv(width, width, 3)
+        self.conv3 = _KerasConv(width, outputs, 1)
+        self.shortcut = _KerasConv(inputs, outputs, 3, stride) if inputs != outputs else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, 4 * width, ceil(H / stride), ceil(W / stride)), of any sign."""
+        y = self.conv3(self.conv2(self.conv1(x)))
+        return y + (x if self.shortcut is None else self.shortcut(x))
+
+
+class KerasResNet50(HerbNet):
+    """The original's Keras network, whose weights `keras_h5` reads.
+
+    It differs from a ResNet-50 in more than the padding: see `_KerasConv` and `_KerasBlock`. No ReLU
+    follows a sum, so A has both signs. Keras averages 7x7 cells, which is all of A for the
+    photos of 224 px that it takes; here it is all of A for photos of any size.
+
+    Args:
+        num_classes: herbs in the head, at least 1.
+    """
+
+    architecture = "keras-resnet50"
+    signed = True
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.stem = _KerasConv(3, 64, 7, stride=2)
+        self.maxpool = nn.Sequential(_SamePad(-torch.inf), nn.MaxPool2d(3, stride=2))
+        self.layer1 = _stage(_KerasBlock, 64, 64, blocks=3, stride=1)
+        self.layer2 = _stage(_KerasBlock, 256, 128, blocks=4, stride=2)
+        self.layer3 = _stage(_KerasBlock, 512, 256, blocks=6, stride=2)
+        self.layer4 = _stage(_KerasBlock, 1024, 512, blocks=3, stride=2)
+        self.fc = nn.Linear(FEATURES, num_classes)
+
+    def parts(self) -> list[list[nn.Module]]:
+        """See `HerbNet`."""
+        return [[self.stem, self.maxpool, self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
+
+def _stage(
+    block: Callable[[int, int, int], nn.Module],
+    inputs: int,
+    width: int,
+    *,
+    blocks: int,
+    stride: int,
+) -> nn.Sequential:
+    rest = (block(4 * width, width, 1) for _ in range(blocks - 1))
+    return nn.Sequential(block(inputs, width, stride), *rest)
 
 
 def new_network(architecture: str, herbs: int) -> HerbNet:
@@ -184,6 +278,8 @@ def new_network(architecture: str, herbs: int) -> HerbNet:
     """
     if architecture == "resnet50":
         return ResNet50(herbs)
+    if architecture == KerasResNet50.architecture:
+        return KerasResNet50(herbs)
     if architecture in LIGHT:
         from herbdemo.light import LightNet  # imported late: it needs torchvision, a second
 
@@ -210,8 +306,11 @@ def network_from_state(state: Mapping[str, Tensor], architecture: str = "resnet5
         raise _other_weights(architecture)
     with torch.device("meta"):  # no time spent on random weights that are overwritten at once
         network = new_network(architecture, head.shape[0])
-    own = {name: value.dtype for name, value in network.state_dict().items()}
-    copies = {k: v.to(own.get(k, v.dtype), copy=True) for k, v in state.items()}
+    own = network.state_dict()
+    # Asked before anything is copied: a file may say that a tensor has any size.
+    if any(k not in own or v.shape != own[k].shape for k, v in state.items()):
+        raise _other_weights(architecture)
+    copies = {k: v.to(own[k].dtype, copy=True) for k, v in state.items()}
     try:
         network.load_state_dict(copies, assign=True)
     except RuntimeError as error:  # torch lists every name that differs; a user needs one sentence
@@ -250,6 +349,12 @@ def _other_weights(architecture: str) -> HerbError:
         return HerbError(
             "这些权重不是 ResNet-50 的。请提供 torchvision 结构的 ResNet-50 权重。",
             "These weights are not those of a ResNet-50. Give weights of a torchvision ResNet-50.",
+            hint="weights-other-network",
+        )
+    if architecture == KerasResNet50.architecture:
+        return HerbError(
+            "这些权重不是原项目 Keras 网络的。请重新导入它的 .h5 文件。",
+            "These weights are not those of the original's Keras network. Import its .h5 again.",
             hint="weights-other-network",
         )
     return HerbError(

@@ -39,6 +39,7 @@ class Memory:
         scatter: mean squared distance of a photo's features from their herb's mean.
         statistics: the part of the model's statistics that is theirs, see `calibrate.finish`.
         held_out: features of the model's own validation photos of them; drawn where it kept none.
+        signed: see `HerbNet`.
     """
 
     herbs: tuple[str, ...]
@@ -48,12 +49,14 @@ class Memory:
     scatter: float
     statistics: dict[str, Tensor]
     held_out: Features
+    signed: bool = False
 
     def draw(self, positions: np.ndarray, rng: np.random.Generator) -> Features:
         """One feature vector for each of `positions` in `replayed`, with its label."""
         noise = rng.standard_normal((len(positions), len(self.factor)), np.float32)
         drawn = self.mean[positions] + noise @ self.factor.T
-        return Features(np.maximum(drawn, 0), self.replayed[positions])  # features come after ReLU
+        seen = drawn if self.signed else np.maximum(drawn, 0)  # features come after ReLU
+        return Features(seen, self.replayed[positions])
 
     def batch(self, size: int, rng: np.random.Generator) -> Features:
         """`size` feature vectors of herbs drawn at random."""
@@ -107,6 +110,7 @@ def remember(model: Checkpoint, present: set[str]) -> Memory | None:
         scatter=float(np.trace(spread)),
         statistics=statistics,
         held_out=nothing,
+        signed=model.network.signed,
     )
     return replace(memory, held_out=_held_out(memory, known))
 

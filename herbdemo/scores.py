@@ -175,8 +175,22 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def directions(pooled: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Unit vectors (N, d): the square roots of embedded features, in the directions of `basis`."""
-    return unit(np.sqrt(np.maximum(pooled, 0)) @ basis)
+    """Unit vectors (N, d): the square roots of embedded features, in the directions of `basis`.
+
+    A basis with 2 D rows is one of features with both signs, see `roots`.
+    """
+    return unit(roots(pooled, both=len(basis) > pooled.shape[1]) @ basis)
+
+
+def roots(pooled: np.ndarray, *, both: bool) -> np.ndarray:
+    """The square roots of embedded features (N, D), what is negative counting as zero.
+
+    Args:
+        both: of negative features, too, as channels of their own: (N, 2 D). For networks without
+            a ReLU at the end, where half of what they say is negative.
+    """
+    signs = (pooled, -pooled) if both else (pooled,)
+    return np.concatenate([np.sqrt(np.maximum(part, 0)) for part in signs], axis=1)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

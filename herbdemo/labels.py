@@ -1,0 +1,176 @@
+"""The names of a head's outputs, as people keep them beside a checkpoint.
+
+A text file with a name a line, with or without its number before or behind it, also as CSV; JSON
+in any of the usual shapes; or the folder of photos that a network was trained on, whose sub-folders
+count as torchvision's `ImageFolder` and Keras's `flow_from_directory` number them: sorted by name.
+"""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from herbdemo.dataset import is_litter
+from herbdemo.errors import HerbError
+from herbdemo.files import shown
+from herbdemo.library import herb_folder
+
+MAX_BYTES = 4 << 20  # ten thousand names of 40 characters take a third of it
+_KEYS = ("class_to_idx", "idx_to_class", "class_names", "classes", "labels", "names")
+_SPLIT = re.compile(r"\s*[,;:\t|，；：]\s*")
+
+
+def labels_of(path: Path) -> tuple[str, ...]:
+    """The names in a file, or of a folder's sub-folders, in the order of the head.
+
+    Raises:
+        HerbError: nothing is there, it is no list of names, or its numbers are not 0, 1, 2 …
+    """
+    if path.is_dir():
+        # Who trained on FOLDER/train and judged on FOLDER/val numbered what is in these.
+        path = path / "train" if (path / "train").is_dir() else path
+        return _nonempty(
+            sorted(f.name for f in path.iterdir() if f.is_dir() and not is_litter(f.name))
+        )
+    if not path.is_file():  # reading a pipe may wait for ever
+        raise HerbError(
+            "找不到药材名单。请检查 --herbs 的路径：文本或 JSON 文件，或训练照片的文件夹。",
+            "There is no such list of herbs. Check the path given with --herbs: a text or JSON "
+            "file, or the folder of the photos it was trained on.",
+            hint="labels-missing",
+        )
+    if path.stat().st_size > MAX_BYTES:
+        raise _not_labels()
+    text = _decoded(path.read_bytes())
+    if text.lstrip()[:1] in ("[", "{"):
+        try:
+            return labels_in(json.loads(text)) or _nonempty(())
+        except (ValueError, RecursionError) as error:
+            raise _not_labels() from error
+    return _lines(text)
+
+
+def labels_in(value: object) -> tuple[str, ...] | None:
+    """The names in a value from JSON or from a checkpoint; None where it is none of the shapes.
+
+    These are: a list of names, {"0": name}, {name: 0}, or any of them under one of the usual keys.
+
+    Raises:
+        HerbError: the numbers are not 0, 1, 2 …
+    """
+    if isinstance(value, list | tuple):
+        return _nonempty(value) if all(isinstance(name, str) for name in value) else None
+    if not isinstance(value, Mapping):
+        return None
+    for key in _KEYS:
+        if key in value and (found := labels_in(value[key])):
+            return found
+    for pairs in (
+        [(_number(key), name) for key, name in value.items()],
+        [(_number(number), name) for name, number in value.items()],
+    ):
+        if pairs and all(n is not None and isinstance(name, str) for n, name in pairs):
+            return _in_order(pairs)
+    return None
+
+
+def herbs_called(labels: Sequence[str]) -> tuple[str, ...]:
+    """The ids of herbs with these names; a name that the catalogue does not know stays as it is.
+
+    So do names that the catalogue would make one herb, such as 白术 and 炒白术: they are two
+    outputs of the network.
+
+    Raises:
+        HerbError: a name comes twice, or cannot be the name of a folder.
+    """
+    labels = [unicodedata.normalize("NFC", name).strip() for name in labels]
+    twice = [name for name, n in Counter(labels).items() if n > 1]
+    if twice:
+        names = "、".join(map(shown, twice[:3]))
+        raise HerbError(
+            f"名单里有重复的名字：{names}。每个输出要有自己的名字，请改名。",
+            f"Names come twice in the list: {names}. Each output needs a name of its own; "
+            "rename them.",
+            hint="labels-twice",
+        )
+    ids = [herb_folder(name) for name in labels]
+    shared = {herb for herb, n in Counter(ids).items() if n > 1}
+    return tuple(name if herb in shared else herb for name, herb in zip(labels, ids, strict=True))
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    rows = [line.strip() for line in text.splitlines() if line.strip()]
+    for numbered in (_before, _behind):
+        pairs = [numbered(row) for row in rows]
+        if pairs and pairs[0] is None:  # the names of the columns
+            pairs = pairs[1:]
+        if pairs and None not in pairs:
+            return _in_order(pairs)
+    return _nonempty([_cells(row)[0] for row in rows])
+
+
+def _before(row: str) -> tuple[int, str] | None:
+    first, *others = _cells(row) if _SPLIT.search(row) else row.split(maxsplit=1)
+    return (_number(first), others[0]) if others and _number(first) is not None else None
+
+
+def _behind(row: str) -> tuple[int, str] | None:
+    *others, last = _cells(row) if _SPLIT.search(row) else row.rsplit(maxsplit=1)
+    return (_number(last), others[0]) if others and _number(last) is not None else None
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip(" \"'") for cell in _SPLIT.split(row)]
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return int(value) if re.fullmatch(r"\d{1,6}", str(value), re.ASCII) else None
+
+
+def _in_order(pairs: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    """The names by their numbers, which begin with 0 or 1 and leave none out."""
+    pairs = sorted(pairs)
+    numbers = [number for number, _ in pairs]
+    if numbers not in (list(range(len(numbers))), list(range(1, len(numbers) + 1))):
+        raise HerbError(
+            "药材名单的序号应从 0（或 1）开始，不重复，不缺号。请改正序号，或去掉序号。",
+            "The numbers in the list of herbs must begin with 0 (or 1), each once and none left "
+            "out. Mend them, or take them away.",
+            hint="labels-numbers",
+        )
+    return _nonempty([name for _, name in pairs])
+
+
+def _nonempty(names: Sequence[Any]) -> tuple[str, ...]:
+    if not names or not all(map(str.strip, names)):
+        raise _not_labels()
+    return tuple(names)
+
+
+def _decoded(data: bytes) -> str:
+    """UTF-8, UTF-16 with its mark, or what Windows in China writes."""
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "gb18030"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise _not_labels()
+
+
+def _not_labels() -> HerbError:
+    return HerbError(
+        "读不懂这份药材名单。请用文本文件，每行一个名字（可带序号），或 JSON，"
+        "或训练照片的文件夹，每种药材一个子文件夹。",
+        "This list of herbs cannot be read. Give a text file with one name a line (its number "
+        "beside it, if you like), JSON, or the folder of the photos it was trained on, one "
+        "sub-folder per herb.",
+        hint="labels-unreadable",
+    )
