@@ -7,6 +7,7 @@ when something is accepted.
 """
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -391,10 +392,10 @@ def shrink_networks() -> None:
             nn.Module.__init__(self)
             self.conv1, self.bn1 = nn.Conv2d(3, 4, 7, 2, padding=3, bias=False), nn.BatchNorm2d(4)
             self.relu, self.maxpool = nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1)
-            self.layer1 = network._stage(4, 1, blocks=1, stride=1)
-            self.layer2 = network._stage(4, 2, blocks=1, stride=2)
-            self.layer3 = network._stage(8, 4, blocks=1, stride=2)
-            self.layer4 = network._stage(16, 8, blocks=1, stride=2)
+            self.layer1 = nn.Sequential(network.Bottleneck(4, 1, 1))
+            self.layer2 = nn.Sequential(network.Bottleneck(4, 2, 2))
+            self.layer3 = nn.Sequential(network.Bottleneck(8, 4, 2))
+            self.layer4 = nn.Sequential(network.Bottleneck(16, 8, 2))
             self.avgpool, self.fc = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(32, num_classes)
 
     network.ResNet50 = Narrow
@@ -689,6 +690,188 @@ def take_model_zips(folder: Path) -> Callable[[bytes], object]:
     return take
 
 
+# What other programs wrote
+
+
+def label_seeds() -> Seeds:
+    """Lists of a head's outputs, in the shapes in which people keep them."""
+    names = ("党参", "枸杞子", "Rosemary", "dang gui")
+    shapes = [
+        *("\n".join(line.format(i, name) for i, name in enumerate(names))
+          for line in ("{1}", "{0} {1}", "{1},{0}", "{0}\t{1}", "{0}: {1}", '"{0}","{1}"')),
+        "id,name\n" + "\n".join(f"{i + 1},{name}" for i, name in enumerate(names)),
+        *(json.dumps(shape, ensure_ascii=False) for shape in (
+            list(names), dict(enumerate(names)), {name: i for i, name in enumerate(names)},
+            {"class_to_idx": {name: i for i, name in enumerate(names)}}, {"classes": names},
+        )),
+    ]  # fmt: skip
+    codes = ("utf-8", "gb18030", "utf-16", "utf-8-sig")
+    return tuple(shape.encode(code) for shape in shapes for code in codes)
+
+
+LABEL_TOKENS = (b",", b"\t", b";", b"\n", b"\r\n", b"0", b"999999", b"-1", b"[", b"{", b'"', b":", b"\0",
+                b"\xff\xfe", b"\xef\xbb\xbf", b"classes", b"[" * 3000)  # fmt: skip
+
+
+def change_labels(data: bytes, others: Seeds, rng: Random) -> bytes:
+    if data[:1] in (b"[", b"{") and rng.random() < 0.5:
+        with contextlib.suppress(ValueError):
+            return json_bytes(json_changed(json.loads(data), rng))
+    if rng.random() < 0.3:
+        return data + text(rng).encode("utf-8", "surrogatepass")
+    return mutated(data, others, LABEL_TOKENS, rng)
+
+
+def take_labels(folder: Path) -> Callable[[bytes], object]:
+    """A list of names -> herbs, each once, that can be folders."""
+    from herbdemo.labels import herbs_called, labels_of
+
+    def take(data: bytes) -> None:
+        (folder / "labels").write_bytes(data)
+        labels = labels_of(folder / "labels")
+        herbs = herbs_called(labels)
+        assert len(herbs) == len(labels) == len(set(herbs))
+
+    return take
+
+
+@cache
+def pth_seeds() -> Seeds:
+    """Checkpoints of PyTorch: bare, wrapped, prefixed, old and new; and two with code in them."""
+    import pickle
+
+    import torch
+
+    from herbdemo import network
+
+    shrink_networks()
+    torch.manual_seed(0)
+    net = network.ResNet50(3)
+    state, seeds = dict(net.state_dict()), []
+    prefixed = {f"module.{name}": value for name, value in state.items()}
+    whole = {"epoch": 3, "state_dict": prefixed, "classes": ["党参", "当归", "x"], "loss": 0.5}
+    for held, new in ((state, True), (state, False), (whole, True), ({"model": state}, False),
+                      ([1, "x", None, state], True)):  # fmt: skip
+        stream = io.BytesIO()
+        torch.save(held, stream, _use_new_zipfile_serialization=new)
+        seeds.append(stream.getvalue())
+    return (*seeds, pickle.dumps(_Bomb(), 2), pickle.dumps({"state_dict": _Bomb()}, 4))
+
+
+class _Bomb:
+    """Unpickling it makes a folder."""
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, ("it-ran",)
+
+
+PTH_TOKENS = (*ZIP_TOKENS, b"\x80\2", b"\x80\4", b"cposix\nsystem\n", b"c__builtin__\neval\n", b"R", b"b", b"(", b"t.",
+              b"ctorch._utils\n_rebuild_tensor_v2\n", b"data.pkl", b"byteorder", b"QK\0", b"\x8a\x09")  # fmt: skip
+
+
+def change_pth(data: bytes, others: Seeds, rng: Random) -> bytes:
+    if data[:2] == b"PK" and rng.random() < 0.6:
+        entries = entries_of(data)
+        inner = [e for e in entries if e["name"].endswith(("data.pkl", "version", "byteorder"))]
+        for entry in entries:
+            entry["method"] = 0
+        if inner and rng.random() < 0.8:
+            one = rng.choice((inner[0], rng.choice(inner)))
+            one["data"] = mutated(one["data"], [one["data"]], PTH_TOKENS, rng)
+            return zip_of(entries, rng)
+        return zip_of(lying(entries, lambda name, rng: name[:7] + text(rng), rng), rng)
+    return mutated(data, others, PTH_TOKENS, rng)
+
+
+def take_pths(folder: Path) -> Callable[[bytes], object]:
+    """A checkpoint of someone else's -> the network in it; nothing in it runs."""
+    from herbdemo.foreign import read_foreign
+
+    shrink_networks()
+    os.chdir(folder)
+
+    def take(data: bytes) -> None:
+        (folder / "given.pth").write_bytes(data)
+        try:
+            foreign = read_foreign(folder / "given.pth")
+        finally:
+            assert not (folder / "it-ran").exists()
+        assert foreign.network.fc.out_features >= 2
+
+    return take
+
+
+@cache
+def keras_seeds() -> Seeds:
+    """Files of HDF5 in the three layouts of Keras, of a stem, one block and a head."""
+    import h5py
+
+    rng = np.random.default_rng(0)
+    kernels = ((7, 7, 3, 4), (1, 1, 4, 2), (3, 3, 2, 2), (1, 1, 2, 8), (3, 3, 4, 8))
+    layers = [("zero_padding2d", ())]
+    for number, shape in enumerate(kernels):
+        end = f"_{number}" if number else ""
+        layers += [
+            (f"conv2d{end}", (shape, shape[-1:])),
+            (f"batch_normalization{end}", (shape[-1:],) * 4),
+        ]
+    layers.append(("dense", ((8, 3), (3,))))
+    seeds = []
+    for layout in ("weights", "whole", "three"):
+        stream = io.BytesIO()
+        with h5py.File(stream, "w") as file:
+            root = file.create_group("model_weights") if layout == "whole" else file
+            if layout != "three":
+                root.attrs["layer_names"] = [name.encode() for name, _ in layers]
+            for name, shapes in layers:
+                if layout == "three" and not shapes:
+                    continue
+                group = root.create_group(f"layers/{name}/vars" if layout == "three" else name)
+                names = [
+                    str(i) if layout == "three" else f"{name}/w{i}:0" for i in range(len(shapes))
+                ]
+                if layout != "three":
+                    group.attrs["weight_names"] = [name.encode() for name in names]
+                for path, shape in zip(names, shapes, strict=True):
+                    group.create_dataset(path, data=rng.random(shape, np.float32))
+        seeds.append(stream.getvalue())
+    return tuple(seeds)
+
+
+KERAS_TOKENS = (b"\x89HDF\r\n\x1a\n", b"OHDR", b"TREE", b"SNOD", b"HEAP", b"GCOL", b"FRHP", b"layer_names",
+                b"weight_names", b"conv2d_1", b"\xff" * 8, b"\0" * 8)  # fmt: skip
+
+
+def change_keras(data: bytes, others: Seeds, rng: Random) -> bytes:
+    return mutated(data, others, KERAS_TOKENS, rng)
+
+
+def take_kerases(folder: Path) -> Callable[[bytes], object]:
+    """A file of Keras -> the numbers of the network that is looked for, here one of a block."""
+    from herbdemo import keras_h5
+
+    shrink_networks()
+    shapes = {
+        "conv1": (1, 1, 4, 2),
+        "conv2": (3, 3, 2, 2),
+        "conv3": (1, 1, 2, 8),
+        "shortcut": (3, 3, 4, 8),
+    }
+    place = keras_h5._Place
+    stem, block = (
+        [place("stem", (7, 7, 3, 4), 2)],
+        [place(f"layer1.0.{n}", s) for n, s in shapes.items()],
+    )
+    keras_h5._places, keras_h5.FEATURES = lambda: iter((stem, block)), 8
+
+    def take(data: bytes) -> None:
+        (folder / "given.h5").write_bytes(data)
+        state = keras_h5.read_keras(folder / "given.h5")
+        assert state["fc.weight"].shape[1] == 8
+
+    return take
+
+
 # Text
 
 
@@ -862,6 +1045,8 @@ def call_seeds() -> Seeds:
         models export small out.zip
         models import model.zip --name again
         models publish small somebody/herbs --private
+        import weights.pth --name new --herbs labels.txt --json
+        import weights.pth --name new --herbs photos --photos photos --preprocessing unit --activate
         models forget more 罗勒 --name less
         serve --host 127.0.0.1 --port 7860 --share
         --help
@@ -872,7 +1057,7 @@ def call_seeds() -> Seeds:
 
 CALL_WORDS = (
     "--json", "--out", "--heatmaps", "--model", "--name", "--help", "--unknown", "--test", "--activate", "--init",
-    "--preset", "--network", "--epochs", "--patience", "--batch", "--resume", "--private", "--host", "--port", "--",
+    "--preset", "--network", "--epochs", "--patience", "--batch", "--resume", "--private", "--herbs", "--photos", "--preprocessing", "weights.pth", "labels.txt", "bytes", "--host", "--port", "--",
     "-", "--version", "-v", "--no-json", "recognise", "models", "import", "small", "more", "nobody", "good.png", "bad.jpg",
     "photos", "empty", "pile.zip", "evil.zip", "model.zip", "notes.txt", "nowhere", "rows.csv", "rows.parquet",
     "rows.xyz", "maps", "photos/党参", "0", "1", "-1", "1e9", "99999999999999999999", "nan", "0x10", "党参", "dangshen",
@@ -927,6 +1112,8 @@ def take_calls(folder: Path) -> Callable[[bytes], object]:
     picture().save(template / "good.png")
     (template / "bad.jpg").write_bytes(b"\xff\xd8\xff spoilt")
     (template / "notes.txt").write_text("notes")
+    (template / "weights.pth").write_bytes(pth_seeds()[0])
+    (template / "labels.txt").write_text("党参\n枸杞子\n当归\n")
     (template / "pile.zip").write_bytes(zip_seeds()[0])
     (template / "evil.zip").write_bytes(zip_of([{"name": "../x.png", "data": b"x"}], Random(0)))
     (template / "model.zip").write_bytes(model_zip_seeds()[0])
@@ -984,7 +1171,12 @@ TARGETS: dict[str, Target] = {
     "model-zip": Target("`portable`: in, out", model_zip_seeds, change_model_zip, take_model_zips),
     "model": Target("`load_checkpoint`, all uses", model_seeds, change_model, take_models),
     "card": Target("`read_card`, all the page shows", card_seeds, change_card, take_cards),
+    "label": Target("`labels`: a head's outputs", label_seeds, change_labels, take_labels),
+    "pth": Target("`read_foreign`: PyTorch", pth_seeds, change_pth, take_pths, 128 * MB),
+    "keras": Target("`read_keras`: HDF5", keras_seeds, change_keras, take_kerases, 128 * MB),
     "name": Target("`herbs`, folders, CSV and JSON", name_seeds, change_text, take_names, 100 * MB),
     "state": Target("files of `HERBDEMO_HOME`", state_seeds, change_state, take_states),
     "call": Target("the command line", call_seeds, change_call, take_calls, 200 * MB),
 }
+if importlib.util.find_spec("h5py") is None:  # who imports no file of Keras does without
+    del TARGETS["keras"]
