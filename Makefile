@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format bench default-model clean
+.PHONY: help venv run test unit lint format bench default-model audit sbom clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,17 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 	$(PY) -m benchmarks.report || failed="$$failed report"; \
 	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
 
+# In a place of their own, so that what they need is not taken for what the app needs.
+AUDIT := $(VENV)/audit
+audit: $(VENV)/.audit  ## look the installed packages up among known vulnerabilities (needs the internet)
+	$(PY) -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > $(AUDIT)/installed.txt
+	$(AUDIT)/bin/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off \
+		-r $(AUDIT)/installed.txt
+
+sbom: $(VENV)/.audit  ## write the software bill of materials of what is installed, sbom.json
+	$(AUDIT)/bin/python -m cyclonedx_py environment --output-reproducible --pyproject pyproject.toml \
+		--of JSON -o sbom.json $(PY)
+
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
 
@@ -84,4 +95,10 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.app
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.test
 	$(PIP) --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.app
+	$(PY) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet \
+		'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
 	@touch $@
