@@ -143,7 +143,7 @@ def sweep_kept(*, room: int = 0) -> None:
     for path in _folder().glob("*"):
         if _NAME.fullmatch(path.name):
             ends[path] = 0.0
-            with contextlib.suppress(HerbError, TypeError, ValueError):
+            with contextlib.suppress(HerbError, TypeError, ValueError, OverflowError):
                 ends[path] = float(_said(path.name).get("ends", 0))
     kept = sorted(ends, key=ends.__getitem__)
     most = max(0, MOST - room)
