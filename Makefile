@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format picture bench default-model space space-try release clean
+.PHONY: help venv run test unit lint format picture bench default-model space space-try audit sbom release clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,17 @@ space: $(VENV)/.app  ## build the folder of a Hugging Face Space and check it: b
 space-try: $(VENV)/.test  ## … and rehearse it: a clean environment, read-only code, a browser
 	$(PY) -m scripts.space_try $(ARGS)
 
+# In a place of their own, so that what they need is not taken for what the app needs.
+AUDIT := $(VENV)/audit
+audit: $(VENV)/.audit  ## look the installed packages up among known vulnerabilities (needs the internet)
+	$(PY) -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > $(AUDIT)/installed.txt
+	$(AUDIT)/bin/python -m pip_audit --strict --disable-pip --no-deps --progress-spinner off \
+		-r $(AUDIT)/installed.txt
+
+sbom: $(VENV)/.audit  ## write the software bill of materials of what is installed, sbom.json
+	$(AUDIT)/bin/python -m cyclonedx_py environment --output-reproducible --pyproject pyproject.toml \
+		--of JSON -o sbom.json $(PY)
+
 clean:  ## remove .venv and the caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
@@ -101,4 +112,10 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.test
 
 $(VENV)/.release: pyproject.toml $(VENV)/.dev
 	$(PIP) --quiet --editable '.[release]'
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.app
+	$(PY) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip --disable-pip-version-check install --quiet \
+		'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
 	@touch $@

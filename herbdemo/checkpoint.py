@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,7 @@ from torch.nn import functional
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
+from herbdemo.fits import added_fits, limits_fit, statistics_fit
 from herbdemo.network import LIGHT, HerbNet, network_from_state
 
 SCHEMA = 1
@@ -111,6 +113,11 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
             "apart. Download the whole model folder again.",
             hint="herbs-mismatch",
         )
+    head = (network.fc.weight, network.fc.bias)
+    if not statistics_fit(statistics, card, features=network.fc.in_features) or not all(
+        bool(value.isfinite().all()) for value in head
+    ):
+        raise _damaged()
     return Checkpoint(
         id=card["id"],
         network=network,
@@ -145,8 +152,6 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             ("id", str),
             ("herbs", list),
             ("sha256", str),
-            ("temperature", (int, float)),
-            ("thresholds", dict),
             ("preprocessing", dict),
         ):
             if not isinstance(card[key], kind):
@@ -155,15 +160,13 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             raise TypeError("architecture")
         if not all(isinstance(herb, str) for herb in card["herbs"]):
             raise TypeError("herbs")
-        if not 0 < card["temperature"] < math.inf:
-            raise ValueError("temperature")
-        if not all(isinstance(limit, int | float) for limit in card["thresholds"].values()):
-            raise TypeError("thresholds")
+        if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):  # folders are named after it
+            raise ValueError("sha256")
         json.dumps(card, ensure_ascii=False, allow_nan=False).encode()  # can be written again
-        if not are_sound(card):
+        if not are_sound(card) or not limits_fit(card) or not added_fits(card):
             raise TypeError("figures")
         _preprocessing(card["preprocessing"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise HerbError(
             "模型卡 card.json 已损坏。请重新下载整个模型文件夹。",
             "The model's card.json is damaged. Download the whole model folder again.",

@@ -161,18 +161,22 @@ def open_batch(batch_id: str, *, root: Path | None = None) -> Batch:
         HerbError: it was accepted, discarded or forgotten, or never was.
     """
     folder = (root or home()) / "incoming" / batch_id
-    if not _ID.fullmatch(batch_id) or not folder.is_dir():
+    try:
+        if not _ID.fullmatch(batch_id):
+            raise FileNotFoundError
+        facts = json.loads((folder / "batch.json").read_text("utf-8"))
+        refused = [
+            Refused(r["file"], HerbError(r["zh"], r["en"], hint=r["hint"]))
+            for r in facts["refused"]
+        ]
+        return Batch(batch_id, folder, Library(folder).herbs(), tuple(refused), facts["names"],
+                     facts.get("merged", {}))  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HerbError(
             "这批照片已经不在了。请重新添加。",
             "This batch of photos is no longer there. Add the photos again.",
             hint="batch-missing",
-        )
-    facts = json.loads((folder / "batch.json").read_text("utf-8"))
-    refused = [
-        Refused(r["file"], HerbError(r["zh"], r["en"], hint=r["hint"])) for r in facts["refused"]
-    ]
-    return Batch(batch_id, folder, Library(folder).herbs(), tuple(refused), facts["names"],
-                 facts.get("merged", {}))  # fmt: skip
+        ) from error
 
 
 def waiting(*, root: Path | None = None) -> list[str]:

@@ -25,13 +25,15 @@ import psutil
 
 from herbdemo.atomic import replace_file
 from herbdemo.errors import HerbError, shortage
-from herbdemo.files import home
+from herbdemo.files import home, is_portable
 
 KINDS = ("extend", "train")
 # Seconds between asking a job to stop and ending it. A training needs some to make a model of its
 # best epoch; a server that closes is not given as long.
 PATIENCE, LAST_PATIENCE = 120.0, 20.0
 EVENTS, RESULT = "events.jsonl", "result.json"
+_RECORD = {"id": str, "kind": str, "who": str, "started": (int, float), "pid": int, "before": int,
+           "stopping": bool}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -274,10 +276,19 @@ class Jobs:
         return _parsed(lines[-1]) if lines else None
 
     def _record(self) -> dict[str, Any] | None:
+        """What `start` wrote; None where there is nothing, or what a disk has made of it."""
         try:
-            return _parsed((self.root / "job.json").read_bytes())
+            record = _parsed((self.root / "job.json").read_bytes())
         except OSError:
             return None
+        sound = (
+            record
+            and all(isinstance(record.get(key), kind) for key, kind in _RECORD.items())
+            and is_portable(record["id"])
+            and 0 < record["pid"] < 1 << 31
+            and 0 <= record["before"] < 1 << 53
+        )
+        return record if sound else None
 
     def _write(self, record: dict[str, Any]) -> None:
         replace_file(self.root / "job.json", json.dumps(record, ensure_ascii=False).encode())

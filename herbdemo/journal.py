@@ -116,7 +116,7 @@ class Journal:
             for line in file:
                 try:
                     row = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     return
                 if not line.endswith(b"\n") or not isinstance(row, dict) or "verdict" not in row:
                     return

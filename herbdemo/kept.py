@@ -119,7 +119,7 @@ def open_kept(name: str) -> Kept:
             **{key: said[key] for key in ("verdict", "model", "sha256", "device", "stages")},
         )
         return Kept(answer, said["herb"], said["made"], said["ends"])
-    except (OSError, ValueError, KeyError, TypeError, HerbError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, HerbError) as error:
         raise _gone() from error
 
 
@@ -145,7 +145,7 @@ def sweep_kept(*, room: int = 0) -> None:
     for path in _folder().glob("*"):
         if _NAME.fullmatch(path.name):
             ends[path] = 0.0
-            with contextlib.suppress(HerbError, TypeError, ValueError):
+            with contextlib.suppress(HerbError, TypeError, ValueError, OverflowError):
                 ends[path] = float(_said(path.name).get("ends", 0))
     kept = sorted(ends, key=ends.__getitem__)
     most = max(0, MOST - room)
@@ -164,7 +164,7 @@ def _said(name: str) -> dict:
         if not _NAME.fullmatch(name):
             raise FileNotFoundError
         said = json.loads((_folder() / name / "answer.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _gone() from error
     if not isinstance(said, dict):
         raise _gone()

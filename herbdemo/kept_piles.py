@@ -150,13 +150,13 @@ def open_pile(pile_id: str) -> Pile:
         if not _ID.fullmatch(pile_id):
             raise FileNotFoundError
         facts = json.loads((folder / "pile.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        return Pile(pile_id, folder, **facts)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise HerbError(
             "这批照片已经不在了。请重新添加。",
             "These photos are no longer there. Give them again.",
             hint="pile-missing",
         ) from error
-    return Pile(pile_id, folder, **facts)
 
 
 def delete(pile: Pile) -> None:

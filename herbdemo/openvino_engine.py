@@ -135,7 +135,7 @@ def chosen(sha256: str, limits: Mapping[str, float]) -> Choice | None:
         if saved["cpu"] != _cpu() or saved["limits"] != limits:
             return None
         return Choice(precision, same(correlation) if precision else other(correlation))
-    except (OSError, ValueError, KeyError, TypeError, ImportError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, ImportError):
         return None
 
 

@@ -224,7 +224,7 @@ class Registry:
         try:
             trail = json.loads((self.own / "active.json").read_text())["trail"]
             return [entry for entry in trail if isinstance(entry, str)]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return []  # no pointer, or not ours: the shipped model serves
 
     def _write_trail(self, trail: builtins.list[str]) -> None:

@@ -107,13 +107,26 @@ def remember(model: Checkpoint, present: set[str]) -> Memory | None:
         herbs=model.herbs,
         replayed=replayed,
         mean=mean.astype(np.float32),
-        factor=np.linalg.cholesky(shrunk(spread)).astype(np.float32),
+        factor=_factor(spread),
         scatter=float(np.trace(spread)),
         statistics=statistics,
         held_out=nothing,
         signed=model.network.signed,
     )
     return replace(memory, held_out=_held_out(memory, known))
+
+
+def _factor(spread: np.ndarray) -> np.ndarray:
+    """L with L Lᵀ the shrunk covariance (D, D)."""
+    try:
+        return np.linalg.cholesky(shrunk(spread)).astype(np.float32)
+    except np.linalg.LinAlgError as error:  # sums that belong to no photos
+        raise HerbError(
+            "这个模型的特征统计已损坏。请重新下载它，或用 --init imagenet 重新训练。",
+            "This model's statistics of its herbs are damaged. Download it again, or train anew "
+            "with --init imagenet.",
+            hint="statistics-damaged",
+        ) from error
 
 
 def _sums(model: Checkpoint) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:

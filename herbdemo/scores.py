@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from herbdemo.checkpoint import Checkpoint
+from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
 
 CERTAIN, UNSURE, UNKNOWN = "certain", "unsure", "unknown"
@@ -132,9 +133,21 @@ class Head:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis of (…, herbs), safe for large logits."""
+    """Softmax over the last axis of (…, herbs), safe for large logits.
+
+    Raises:
+        HerbError: some are no numbers: the weights that they come from are spoilt, or too large.
+    """
     e = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    shares = e / e.sum(axis=-1, keepdims=True)
+    if not np.isfinite(shares).all():
+        raise HerbError(
+            "这个模型算不出结果：它的权重已损坏。请换一个模型，或重新下载它。",
+            "This model cannot answer: its weights are damaged. Use another one, or download it "
+            "again.",
+            hint="model-no-numbers",
+        )
+    return shares
 
 
 def expected_calibration_error(

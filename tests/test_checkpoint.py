@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from herbdemo.checkpoint import (
     read_card,
     save_checkpoint,
 )
-from herbdemo.network import network_from_state
+from herbdemo.network import network_from_state, with_head
 from herbdemo.registry import Registry
 
 # Saving and loading
@@ -280,9 +281,23 @@ CHANGES |= {
     for field, values in {
         "id": (GONE, 7, None),
         "herbs": (GONE, "党参", {"党参": 1}, [1, 2, 3, 4, 5, 6, 7], None),
-        "sha256": (GONE, 1, None),
-        "temperature": (GONE, "1", None, 0, -1.5, float("nan"), float("inf"), [1]),
-        "thresholds": (GONE, [], None, {"certain": "0.9"}),
+        "sha256": (GONE, 1, None, "../../x", "A" * 64),
+        "temperature": (
+            GONE,
+            "1",
+            None,
+            0,
+            -1.5,
+            float("nan"),
+            float("inf"),
+            [1],
+            True,
+            1e-9,
+            10**400,
+        ),
+        "thresholds": (GONE, [], None, {"certain": "0.9"}, {"certain": 10**400}),
+        "base": (1, [], {}, {"herbs": ["党参"], "temperature": 1, "thresholds": {}, "metrics": {}}),
+        "added": (None, {}, [["党参", "0"]]),
         "preprocessing": (
             GONE,
             None,
@@ -295,6 +310,7 @@ CHANGES |= {
             {"size": 224, "mean": "abc", "std": [1] * 3},
             {"size": 224, "mean": [0] * 3, "std": [1, 1, 0]},
             {"size": 224, "mean": 0.5, "std": 0.5},
+            {"size": 224, "mean": [10**400] * 3, "std": [1] * 3},
         ),
         "metrics": (
             *(None, [], "x", {"val": "x"}, {"test": [1]}, {"val": {"top1": "x"}}),
@@ -347,6 +363,20 @@ def test_a_card_that_does_not_fit_is_refused_with_its_own_sentence(name, toy_fol
     error = refusal(load_checkpoint, model_copy(toy_folder, tmp_path / "m", **changes))
     assert error.hint == hint
     assert words in error.en
+
+
+@pytest.mark.parametrize("spoilt", ["the head", "the bank", "the counts"])
+def test_what_a_model_keeps_fits_it(spoilt, toy, tmp_path):
+    fc, statistics = toy.network.fc, dict(toy.statistics)
+    if spoilt == "the head":
+        network = with_head(toy.network, fc.weight, fc.bias * float("nan"))
+        toy = replace(toy, network=network)
+    elif spoilt == "the bank":
+        statistics["bank"] = statistics["bank"][:, 1:]
+    else:
+        statistics["count"] = statistics["count"][1:]
+    save_checkpoint(replace(toy, statistics=statistics), tmp_path / "m")
+    assert refusal(load_checkpoint, tmp_path / "m").hint == "weights-damaged"
 
 
 def test_a_card_with_sound_figures_is_read(toy_folder, tmp_path):

@@ -245,6 +245,13 @@ def test_batches_that_never_were(home, name):
     assert (home / "incoming" / ".taking-x").is_dir()
 
 
+@pytest.mark.parametrize("facts", ["", "{", "[]", "null", "{}", '{"refused": [1]}', "[" * 100_000])
+def test_a_batch_whose_facts_are_spoilt_is_gone(home, facts):
+    batch = take_files([photo()], "党参")
+    (batch.folder / "batch.json").write_text(facts)
+    assert refusal(open_batch, batch.id).hint == "batch-missing"
+
+
 def test_a_day_later_batches_and_ruins_are_gone(home):
     old, fresh = take_files([photo()], "党参"), take_files([photo()], "党参")
     ruin = home / "incoming" / ".taking-x"

@@ -302,7 +302,14 @@ def test_another_process_with_the_same_number_is_not_the_job(jobs, home):
     jobs.stop(patience=0)  # and is not stopped: it is this test
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff", b"{}", b"[" * 100_000, b'{"id": "mine", "pid": 1}',
+     b'{"id": "a\\u0000", "kind": "", "who": "", "started": 1, "pid": 1, "before": 0, '
+     b'"stopping": false}',
+     b'{"id": "mine", "kind": "", "who": "", "started": 1, "pid": -1, "before": 0, '
+     b'"stopping": false}'],
+)  # fmt: skip
 def test_a_damaged_record_is_no_job(jobs, home, content):
     home.mkdir()
     (home / "job.json").write_bytes(content)

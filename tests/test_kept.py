@@ -122,16 +122,19 @@ def test_the_oldest_makes_room(answer, home, monkeypatch, later):
 
 
 def test_what_is_damaged_is_gone_and_swept(answer, home):
-    made = [keep(answer)[0] for _ in range(4)]
+    made = [keep(answer)[0] for _ in range(6)]
     folder = home / "shared"
     (folder / made[0] / "answer.json").write_text("{")
     (folder / made[1] / "answer.json").write_text("[]")
     (folder / made[2] / "photo.jpg").write_bytes(b"no photo")
     (folder / made[3] / "evidence.npy").write_bytes(b"no array")
+    (folder / made[4] / "answer.json").write_text("[" * 100_000)
+    said = json.loads((folder / made[5] / "answer.json").read_text())
+    (folder / made[5] / "answer.json").write_text(json.dumps(said | {"bias": [10**400]}))
     for name in made:
         assert refusal(open_kept, name).hint == "result-gone"
     sweep_kept()
-    assert names(home) == set(made[2:])  # these end on their day
+    assert names(home) == {made[2], made[3], made[5]}  # these end on their day
 
 
 def test_a_full_disk(answer, home, monkeypatch):

@@ -117,6 +117,13 @@ def test_an_id_that_is_none_opens_nothing(pile_id, photos):
     assert refusal(open_pile, pile_id).hint == "pile-missing"
 
 
+@pytest.mark.parametrize("facts", ["", "[]", "{}", '{"made": 1}', "[" * 100_000])
+def test_a_pile_whose_facts_are_spoilt_is_gone(photos, facts):
+    pile = keep_photos(photos, None)
+    (pile.folder / "pile.json").write_text(facts)
+    assert refusal(open_pile, pile.id).hint == "pile-missing"
+
+
 def test_a_pile_goes_when_it_is_deleted_or_nobody_has_touched_it_for_hours(photos, home):
     first, second, third = (keep_photos(photos, None) for _ in range(3))
     assert len({first.id, second.id, third.id}) == 3

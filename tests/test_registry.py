@@ -219,7 +219,16 @@ def test_without_a_shipped_model_the_users_own_serves(toy_folder, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no json", "[]", "null", '{"trail": 5}', '{"trail": [1, null]}', '{"trail": ["x"]}'],
+    [
+        "",
+        "no json",
+        "[]",
+        "null",
+        "[" * 100_000,
+        '{"trail": 5}',
+        '{"trail": [1, null]}',
+        '{"trail": ["x"]}',
+    ],
 )
 @pytest.mark.usefixtures("unread")
 def test_a_spoilt_pointer_means_the_shipped_model(registry, text):

@@ -140,6 +140,11 @@ def test_nothing_is_remembered_of_herbs_with_photos(model):
     assert sources(None, HERBS) == {}
 
 
+def test_sums_that_belong_to_no_photos_are_refused(model):
+    wrong = replace(model, statistics={**model.statistics, "moment": -model.statistics["moment"]})
+    assert refusal(remember, wrong, {HERBS[0]}).hint == "statistics-damaged"
+
+
 @pytest.mark.parametrize("kept", [(), ("count", "sum")])
 def test_a_model_that_kept_too_little_is_refused_unless_all_photos_are_there(model, kept):
     poor = replace(model, statistics={key: model.statistics[key] for key in kept})
