@@ -97,7 +97,7 @@ def _answered(
     given: PhotoBytes, used: "Recogniser", patience: float | None = None
 ) -> "Answer | None":
     opened = open_photo(given)
-    if not _gate.acquire(timeout=-1 if patience is None else patience):
+    if not _gate.acquire(timeout=patience):
         return None
     try:
         return used.recognise([opened])[0]
