@@ -71,9 +71,9 @@ class World:
         """Meanwhile the app's handlers, called here, answer by it."""
         card = {**self.checkpoint.card, "herbs": self.checkpoint.herbs}
         with (
-            mock.patch.object(model, "recogniser", lambda: self.recogniser),
-            mock.patch.object(explain, "_explainer", lambda: self.explainer),
-            mock.patch.object(herbs_tab, "active_card", lambda: card),
+            mock.patch.object(model, "recogniser", return_value=self.recogniser),
+            mock.patch.object(explain, "_explainer", return_value=self.explainer),
+            mock.patch.object(herbs_tab, "active_card", return_value=card),
         ):
             yield
 

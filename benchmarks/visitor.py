@@ -12,7 +12,7 @@ Values = dict[str, Any]  # elem_id of a component -> its value
 _FILE = {"_type": "gradio.FileData"}
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  # mostly as it should be
     """The server ended an event with an error; the sentence, and the short name, that came along."""
 
     def __init__(self, said: str, title: str) -> None:

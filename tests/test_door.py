@@ -1,4 +1,4 @@
-"""What the web server refuses before anything reads it: large bodies, too many requests, odd routes."""
+"""What is refused before anything reads it: large bodies, too many requests, odd routes."""
 
 import asyncio
 import json

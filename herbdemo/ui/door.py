@@ -4,6 +4,7 @@ Gradio bounds each file of an upload, but neither how many come in one request n
 reads JSON of any length into memory; and leaves what a broken-off upload has written on the disk.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -94,16 +95,14 @@ class Door:
             if not refused:
                 await send(message)
 
-        try:
+        with contextlib.suppress(_BrokenOff):
             await self._app(scope, counted, unless_refused)
-        except _BrokenOff:
-            pass
         if refused:
             await _refuse(send, 413, t.TOO_MUCH)
 
 
 class _BrokenOff(MultiPartException):
-    """The rest of a body does not come. Gradio's parser deletes what it has written for this one."""
+    """The rest of a body does not come. Gradio's parser deletes for it what it has written."""
 
     def __init__(self) -> None:
         super().__init__("The request broke off.")
