@@ -48,7 +48,7 @@ from benchmarks.questions import (
     shared_expected,
 )
 from benchmarks.served import Server, served
-from benchmarks.visitor import Refused, Visitor
+from benchmarks.visitor import RefusedError, Visitor
 from herbdemo.checkpoint import Checkpoint, save_checkpoint
 from herbdemo.dataset import Sample
 from herbdemo.engine import TorchEngine, serving
@@ -219,7 +219,7 @@ class Soak:
             _, act = guest.dice.choices(acts, weights)[0]
             try:
                 act(guest)
-            except Refused as refused:
+            except RefusedError as refused:
                 self.said(act.__name__, str(refused), refused.title)
             except Exception:
                 self.tally.fail(act.__name__, traceback.format_exc())
@@ -326,7 +326,7 @@ class Soak:
         content = guest.dice.choice([b"", b"no photo", PHOTOS[0][:5000], b"\xff\xd8\xff" * 99])
         try:
             guest.call("recognise_herb", guest.upload(content))
-        except Refused as refused:
+        except RefusedError as refused:
             self.said("bad file", str(refused), refused.title)
             self.tally.did("bad file, refused")
         else:

@@ -12,7 +12,7 @@ Values = dict[str, Any]  # elem_id of a component -> its value
 _FILE = {"_type": "gradio.FileData"}
 
 
-class Refused(Exception):  # noqa: N818  # mostly as it should be
+class RefusedError(Exception):
     """The server ended an event with an error; the sentence, and the short name, that came along."""
 
     def __init__(self, said: str, title: str) -> None:
@@ -64,7 +64,7 @@ class Visitor:
         """What a named endpoint gives.
 
         Raises:
-            Refused: it ended with an error.
+            RefusedError: it ended with an error.
         """
         begun = self.http.post(f"call/{endpoint}", json={"data": list(data)}).raise_for_status()
         event = ""
@@ -77,7 +77,7 @@ class Visitor:
                     if event == "complete":
                         return said
                     raise _refusal(said)
-        raise Refused("the stream ended without an answer", "no-answer")
+        raise RefusedError("the stream ended without an answer", "no-answer")
 
     # For the page
 
@@ -97,7 +97,7 @@ class Visitor:
         """Trigger an event and wait for its end; the last value of each output that got one.
 
         Raises:
-            Refused: it ended with an error.
+            RefusedError: it ended with an error.
         """
         begun = self.begin(source, event, fields, *given)
         outputs = [self._name[number] for number in self._events[source, event]["outputs"]]
@@ -116,7 +116,7 @@ class Visitor:
                     raise _refusal(output)
                 _note(found, outputs, output.get("data") or [])
                 return found
-        raise Refused("the stream ended without an answer", "no-answer")
+        raise RefusedError("the stream ended without an answer", "no-answer")
 
     def messages(self):
         """What the server says to this tab, until it has nothing more to say."""
@@ -151,6 +151,6 @@ def _note(found: Values, outputs: list[str], data: list[Any]) -> None:
         found[name] = value
 
 
-def _refusal(said: Any) -> Refused:
+def _refusal(said: Any) -> RefusedError:
     said = said if isinstance(said, dict) else {}
-    return Refused(str(said.get("error")), str(said.get("title") or ""))
+    return RefusedError(str(said.get("error")), str(said.get("title") or ""))

@@ -26,6 +26,7 @@ from torch.nn import functional
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors
 from herbdemo.network import HerbNet, network_from_state
 
 SCHEMA = 1
@@ -179,7 +180,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         the same checkpoint with the sha256 and the card as written.
 
     Raises:
-        HerbError: `folder` exists already.
+        HerbError: `folder` exists already, or the disk is full or cannot be written to.
     """
     folder = Path(folder)
     tensors = {
@@ -201,7 +202,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         "sha256": sha256,
     }
     text = card_named(card, checkpoint.id)
-    with whole_folder(folder) as temporary:
+    with disk_errors(), whole_folder(folder) as temporary:
         (temporary / WEIGHTS).write_bytes(data)
         (temporary / CARD).write_bytes(text)
     return replace(checkpoint, card=card, sha256=sha256)

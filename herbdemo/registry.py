@@ -15,7 +15,7 @@ from typing import Any
 from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
-from herbdemo.files import home, is_portable
+from herbdemo.files import disk_errors, home, is_portable
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -167,7 +167,8 @@ class Registry:
                 "This model is in use. Activate another one first, then delete it.",
                 hint="model-active",
             )
-        remove_folder(folder)
+        with disk_errors():
+            remove_folder(folder)
 
     def _folders(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -186,4 +187,5 @@ class Registry:
             return []  # no pointer, or not ours: the shipped model serves
 
     def _write_trail(self, trail: builtins.list[str]) -> None:
-        replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())
+        with disk_errors():
+            replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())

@@ -9,13 +9,16 @@ import json
 import math
 import os
 import re
+import shutil
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
+from gradio.utils import get_upload_folder
 from starlette.formparsers import MultiPartException
 
 from herbdemo.photo import MAX_BYTES
@@ -75,6 +78,9 @@ class Door:
         if not length.isdigit() or int(length) > most:
             await _refuse(send, 413, t.TOO_MUCH)
             return
+        if most == UPLOAD and _room() < max(int(length), SPARE):
+            await _refuse(send, 507, t.NO_ROOM)
+            return
         read, whole, refused = 0, False, False
 
         async def counted() -> Message:
@@ -133,6 +139,14 @@ class Visits:
             if len(self._left) > MOST:
                 self._left.popitem(last=False)  # silent for longest
         return 0.0 if left >= 1 else (1 - left) * MINUTE / rate
+
+
+def _room() -> int:
+    """Bytes that are free where uploads go: what has begun to be written would only fill the rest."""
+    folder = Path(get_upload_folder())
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def rate() -> int:

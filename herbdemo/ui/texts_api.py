@@ -68,3 +68,7 @@ TOO_MUCH = Text(
 )
 TOO_OFTEN = Text("请求太频繁。请过一会儿再来。", "Too many requests. Come back in a moment.")
 NO_ROUTE = Text("这里没有这个地址。", "There is no such address here.")
+NO_ROOM = Text(
+    "服务器的磁盘已满，收不下照片。请稍后再试。",
+    "The server's disk is full and takes no photo. Try again later.",
+)
