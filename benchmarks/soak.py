@@ -494,7 +494,6 @@ def soak(minutes: float, place: Path, *, visitors: int = VISITORS) -> dict[str, 
     temporary.mkdir()
     memory, ended = Memory(), threading.Event()
     environment = {"HERBDEMO_ADMIN_PASSWORD": PASSWORD, "TMPDIR": str(temporary)}
-    environment |= json.loads(os.environ.get("SOAK_ENVIRONMENT", "{}"))
     with served("app.py", place / "server", **environment) as server:
         watcher = threading.Thread(target=memory.watch, args=(server, ended))
         watcher.start()
@@ -541,8 +540,8 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
     refused = "\n".join(f"| {number:,} | {said} |" for said, number in found["refused"].items())
     wrong = "\n".join(f"- {why[:300]}" for why in found["wrong"]) or "None."
     asked = sum(found["done"].values())
-    fifths = np.array_split(np.array(memory["own"]), 10)
-    held = "".join(f"| {part[-1][0] / 60:.0f} | {np.median(part[:, 1]):.0f} |\n" for part in fifths)
+    tenths = np.array_split(np.array(memory["own"]), 10)
+    held = "".join(f"| {part[-1][0] / 60:.0f} | {np.median(part[:, 1]):.0f} |\n" for part in tenths)
     libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
     return f"""# A soak
 
@@ -558,7 +557,7 @@ that answers first and the one that takes over). An answer counts as right if it
 |---|---|---|
 | acts that were done and checked | {asked:,} | |
 | wrong answers, mixtures of two models, unsaid errors | {len(found["wrong"])} | 0 |
-| tracebacks in the log | {tracebacks(found)} | 0 |
+| tracebacks in the log | {found["tracebacks"]} | 0 |
 | memory of the server: growth after the first fifth of the time | {memory["grown"]:+.1%} | within ±{FLAT:.0%} |
 | … in MB, by a straight line | {memory["first"]:.0f} → {memory["last"]:.0f}, at most {memory["peak"]:.0f} | |
 | most memory of a job beside it, MB | {memory["jobs"]:.0f} | |
@@ -589,10 +588,6 @@ that answers first and the one that takes over). An answer counts as right if it
 
 Files in the home afterwards, by folder: {left["home"]}.
 """
-
-
-def tracebacks(found: dict[str, Any]) -> int:
-    return found["tracebacks"]
 
 
 def main() -> None:
