@@ -89,7 +89,7 @@ def recognise(
 
 
 def sweep() -> None:
-    """Forget answers that are more than an hour old, with their photos; called every hour."""
+    """Forget answers that are more than an hour old, with their photos; called now and then."""
     _answers.sweep(3600)
 
 

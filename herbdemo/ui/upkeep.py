@@ -5,11 +5,12 @@ import threading
 import time
 
 from herbdemo import kept_piles
+from herbdemo.heap import give_back
 from herbdemo.ui import model, uploads
 from herbdemo.ui.pile_worker import WORKER
 
 log = logging.getLogger(__name__)
-HOUR = 3600
+PAUSE = 300  # seconds between two rounds
 
 
 def keep_clean() -> None:
@@ -24,6 +25,7 @@ def _sweep_for_ever() -> None:
         for sweep in (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept):
             try:
                 sweep()
-            except Exception:  # the next hour may do better
+            except Exception:  # the next round may do better
                 log.exception("not swept")
-        time.sleep(HOUR)
+        give_back()  # or what models and trays once needed would be held for ever
+        time.sleep(PAUSE)
