@@ -29,6 +29,7 @@ from herbdemo.ui import (
     texts_learn,
     upkeep,
     uploads,
+    whole,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
 from herbdemo.ui.door import Door
@@ -106,6 +107,7 @@ def serve(
     reuse_memory()
     agents.install()
     uploads.make_folder()
+    whole.install()
     demo.launch(
         server_name=host,
         server_port=port,

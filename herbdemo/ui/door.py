@@ -142,7 +142,7 @@ class Visits:
 
 
 def _room() -> int:
-    """Bytes that are free where uploads go: what has begun to be written would only fill the rest."""
+    """Bytes that are free where uploads go; half an upload would only fill what is left."""
     folder = Path(get_upload_folder())
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

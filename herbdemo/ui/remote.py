@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 import gradio as gr
 import httpx
 import safehttpx
+from gradio import processing_utils
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like, strip_invalid_filename_characters
 
@@ -56,7 +56,7 @@ class PhotoFile(gr.File):
             except HerbError as error:
                 raise spoken(error) from None
             path = await asyncio.to_thread(
-                save_bytes_to_cache, content, _name(address), self.GRADIO_CACHE
+                processing_utils.save_bytes_to_cache, content, _name(address), self.GRADIO_CACHE
             )
         self.temp_files.add(path)
         return path
