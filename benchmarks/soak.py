@@ -112,7 +112,7 @@ class Tally:
     def fail(self, kind: str, why: str) -> None:
         with self._lock:
             self.wrong.append(f"{kind}: {why}")
-        print(f"WRONG {kind}: {why[:1500]}", flush=True)
+        print(f"WRONG {kind}: {why[-1500:]}", flush=True)
 
 
 # What is right

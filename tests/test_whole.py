@@ -19,7 +19,7 @@ def installed(monkeypatch):
     whole.install()
 
 
-PICTURE = herb_picture("党参", 1, size=(400, 300))
+PICTURE = herb_picture("党参", 1, size=(200, 150))
 AS_TEXT = "data:image/png;base64," + base64.b64encode(encoded(PICTURE)).decode()
 
 
@@ -42,7 +42,7 @@ def test_whoever_reads_a_picture_that_is_written_again_gets_all_of_it(tmp_path, 
 
     reader = threading.Thread(target=read)
     reader.start()
-    for _ in range(60):
+    for _ in range(20):
         assert save(cache) == str(path)
     stop.set()
     reader.join()
