@@ -451,9 +451,13 @@ def _sentence(page: str) -> str:
 
 @dataclass
 class Memory:
-    """MB held by the server alone, and by its jobs, over the seconds."""
+    """MB held by the server alone, and by its jobs, over the seconds.
 
-    own: list[tuple[float, float]] = field(default_factory=list)
+    Of the server's own, what lies in its heap and stacks: the system takes pages of files, such as
+    libraries, away and brings them back as it likes, when others need memory.
+    """
+
+    own: list[tuple[float, float, float]] = field(default_factory=list)  # second, heap, all
     jobs: list[float] = field(default_factory=list)
 
     def watch(self, server: Server, ended: threading.Event) -> None:
@@ -465,12 +469,15 @@ class Memory:
                     children += child.memory_info().rss / 2**20
                 except psutil.Error:
                     continue
-            self.own.append((time.monotonic() - began, process.memory_info().rss / 2**20))
+            memory = process.memory_info()
+            whole = memory.rss / 2**20
+            heap = whole - getattr(memory, "shared", 0) / 2**20
+            self.own.append((time.monotonic() - began, heap, whole))
             self.jobs.append(children)
 
     def grown(self, seconds: float) -> tuple[float, float, float]:
         """Share by which the line through all after the warming rises; its start and its end."""
-        after = np.array([(t, mb) for t, mb in self.own if t >= WARM * seconds])
+        after = np.array([(t, mb) for t, mb, _ in self.own if t >= WARM * seconds])
         slope, first = np.polyfit(after[:, 0], after[:, 1], 1)
         start, end = first + slope * after[0, 0], first + slope * after[-1, 0]
         return float(end / start - 1), float(start), float(end)
@@ -523,8 +530,8 @@ def soak(minutes: float, place: Path, *, visitors: int = VISITORS) -> dict[str, 
         "wrong": run.tally.wrong,
         "tracebacks": log.count("Traceback (most recent call last)"),
         "memory": {"grown": grown, "first": first, "last": last,
-                   "peak": max(mb for _, mb in memory.own), "jobs": max(memory.jobs),
-                   "own": [(round(t), round(mb)) for t, mb in memory.own]},
+                   "peak": max(whole for *_, whole in memory.own), "jobs": max(memory.jobs),
+                   "own": [[round(one) for one in row] for row in memory.own]},
         "left": {"temporary": while_running, "after the end": left_in(temporary),
                  "uploads while running": uploads,
                  "uploads after the end": len(left_in(place / "server" / "uploads")),
@@ -541,7 +548,10 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
     wrong = "\n".join(f"- {why[:300]}" for why in found["wrong"]) or "None."
     asked = sum(found["done"].values())
     tenths = np.array_split(np.array(memory["own"]), 10)
-    held = "".join(f"| {part[-1][0] / 60:.0f} | {np.median(part[:, 1]):.0f} |\n" for part in tenths)
+    held = "".join(
+        f"| {part[-1][0] / 60:.0f} | {np.median(part[:, 1]):.0f} | {np.median(part[:, 2]):.0f} |\n"
+        for part in tenths
+    )
     libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
     return f"""# A soak
 
@@ -558,8 +568,8 @@ that answers first and the one that takes over). An answer counts as right if it
 | acts that were done and checked | {asked:,} | |
 | wrong answers, mixtures of two models, unsaid errors | {len(found["wrong"])} | 0 |
 | tracebacks in the log | {found["tracebacks"]} | 0 |
-| memory of the server: growth after the first fifth of the time | {memory["grown"]:+.1%} | within ±{FLAT:.0%} |
-| … in MB, by a straight line | {memory["first"]:.0f} → {memory["last"]:.0f}, at most {memory["peak"]:.0f} | |
+| heap of the server: growth after the first fifth of the time | {memory["grown"]:+.1%} | within ±{FLAT:.0%} |
+| … in MB, by a straight line | {memory["first"]:.0f} → {memory["last"]:.0f}; with files at most {memory["peak"]:.0f} | |
 | most memory of a job beside it, MB | {memory["jobs"]:.0f} | |
 | files left in the temporary folder | {len(left["temporary"])} running, {len(left["after the end"])} after the end | 0 |
 | half-written files left in the home | {len(left["half written in the home"])} | 0 |
@@ -571,8 +581,8 @@ that answers first and the one that takes over). An answer counts as right if it
 
 ## Memory, MB
 
-| minute | median |
-|---|---|
+| minute | heap, median | with the pages of files |
+|---|---|---|
 {held}
 ## What was done
 

@@ -4,6 +4,7 @@ Every endpoint, event and route is asked with values of the wrong kind; and file
 all the ways that lead out of the uploads.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -87,11 +88,11 @@ def test_events_of_the_page_with_values_of_the_wrong_kind(someone, clean):
     assert len(sources) > 20
     for source, event in sorted(sources):
         count = len(someone._events[source, event]["inputs"])
-        acts = [{}, [], "x", {"act": "no such act"}, {"act": ["x"]}, {"act": "show", "herb": {}},
-                {"name": "../../etc/hosts"}, {"act": "proof", "model": "../../etc"},
+        acts = [[], {"act": ["x"]}, {"act": "show", "herb": {}, "name": "../../etc/hosts"},
+                {"act": "proof", "model": "../../etc"},
                 {"act": "open", "number": "-1", "pile": "../.."}]  # fmt: skip
         cases = [(fields, [None] * count) for fields in acts]
-        cases += [({"act": "look"}, given) for given in values(count)][4::5]
+        cases += [({"act": "look"}, given) for given in values(count)][4::8]
         for fields, given in cases:
             someone.reload()
             try:
@@ -152,10 +153,18 @@ NO_FUNCTION = b'{"data":1,"component_id":"x","session_hash":"x","fn_name":"__ini
         ("POST", "mcp/", b"nonsense"),
     ],
 )  # fmt: skip
-def test_routes_with_nonsense(someone, clean, method, route, body):
+def test_routes_with_nonsense(server, clean, method, route, body):
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    answer = someone.http.request(method, route, content=body, headers=headers)
-    clean(answer.text, f"{route} {body}")
+    url, said = f"{server}gradio_api/{route}", b""
+    with (
+        contextlib.suppress(httpx.RemoteProtocolError),  # a stream that ends with an error
+        httpx.stream(method, url, content=body, headers=headers, timeout=60) as answer,
+    ):
+        for block in answer.iter_raw():
+            said += block
+            if len(said) > 10_000 or b"ALIVE" in said:
+                break
+    clean(said.decode(errors="replace"), f"{route} {body}")
 
 
 # Files
