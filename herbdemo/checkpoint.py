@@ -28,6 +28,7 @@ from torch.nn import functional
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors
 from herbdemo.fits import added_fits, limits_fit, statistics_fit
 from herbdemo.network import LIGHT, HerbNet, network_from_state
 
@@ -188,7 +189,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         the same checkpoint with the sha256 and the card as written.
 
     Raises:
-        HerbError: `folder` exists already.
+        HerbError: `folder` exists already, or the disk is full or cannot be written to.
     """
     folder = Path(folder)
     tensors = {
@@ -213,7 +214,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         "sha256": sha256,
     }
     text = card_named(card, checkpoint.id)
-    with whole_folder(folder) as temporary:
+    with disk_errors(), whole_folder(folder) as temporary:
         (temporary / WEIGHTS).write_bytes(data)
         (temporary / CARD).write_bytes(text)
     return replace(checkpoint, card=card, sha256=sha256)

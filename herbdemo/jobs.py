@@ -24,8 +24,8 @@ import filelock
 import psutil
 
 from herbdemo.atomic import replace_file
-from herbdemo.errors import HerbError, shortage
-from herbdemo.files import home, is_portable
+from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors, home, is_portable
 
 KINDS = ("extend", "train")
 # Seconds between asking a job to stop and ending it. A training needs some to make a model of its
@@ -99,10 +99,7 @@ class Jobs:
             running = self.latest()
             if running and running.state == "running":
                 raise _busy(running)
-            try:
-                self._launch(kind, Path(source).absolute(), name, dict(options or {}), who[:80])
-            except OSError as error:
-                raise shortage(error) or error from error
+            self._launch(kind, Path(source).absolute(), name, dict(options or {}), who[:80])
         job = self.latest()
         assert job is not None
         return job
@@ -296,16 +293,17 @@ class Jobs:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Only one process at a time may start or stop a job."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        try:
-            with filelock.FileLock(self.root / "job.lock", timeout=10):
-                yield
-        except filelock.Timeout as error:
-            raise HerbError(
-                "另一项训练正在启动或停止。请稍后再试。",
-                "Another job is being started or stopped. Try again in a moment.",
-                hint="job-running",
-            ) from error
+        with disk_errors():
+            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                with filelock.FileLock(self.root / "job.lock", timeout=10):
+                    yield
+            except filelock.Timeout as error:
+                raise HerbError(
+                    "另一项训练正在启动或停止。请稍后再试。",
+                    "Another job is being started or stopped. Try again in a moment.",
+                    hint="job-running",
+                ) from error
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
@@ -325,7 +323,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _busy(job: Job) -> HerbError:
     since = datetime.fromtimestamp(job.started, UTC).astimezone()  # the server's own time zone
-    minutes = int((time.time() - job.started) / 60)
+    minutes = max(0, int((time.time() - job.started) / 60))  # the clock may have been set back
     return HerbError(
         f"{job.who or '有人'}正在训练“{job.id}”（{job.kind}），"
         f"从 {since:%H:%M} 开始，已 {minutes} 分钟。一次只能进行一项；请等它完成，或先停止它。",

@@ -17,7 +17,7 @@ from typing import Any
 from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
-from herbdemo.files import home, is_portable, shipped
+from herbdemo.files import disk_errors, home, is_portable, shipped
 from herbdemo.from_hub import fetched, is_on_hub
 
 SHIPPED = shipped("weights")
@@ -205,7 +205,8 @@ class Registry:
                 "This model is in use. Activate another one first, then delete it.",
                 hint="model-active",
             )
-        remove_folder(folder)
+        with disk_errors():
+            remove_folder(folder)
 
     def _folders(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -228,4 +229,5 @@ class Registry:
             return []  # no pointer, or not ours: the shipped model serves
 
     def _write_trail(self, trail: builtins.list[str]) -> None:
-        replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())
+        with disk_errors():
+            replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())

@@ -29,8 +29,11 @@ from herbdemo.ui import (
     texts_herbs,
     texts_learn,
     upkeep,
+    uploads,
+    whole,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
+from herbdemo.ui.door import Door
 from herbdemo.ui.model import place, wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.pictures import tables
@@ -106,6 +109,8 @@ def serve(
     reuse_memory()
     agents.install()
     place()
+    uploads.make_folder()
+    whole.install()
     demo.launch(
         server_name=host,
         server_port=port,
@@ -133,7 +138,7 @@ def launch_options() -> dict[str, Any]:
         "pwa": False,
         "ssr_mode": False,
         "ssl_verify": False,  # of its first call to itself; reading certificates takes 0.2 s
-        "app_kwargs": {"middleware": [Middleware(SmallPage)]},
+        "app_kwargs": {"middleware": [Middleware(Door), Middleware(SmallPage)]},
         "mcp_server": True,  # what `api` offers, for agents
     }
 

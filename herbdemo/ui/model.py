@@ -114,7 +114,7 @@ def recognise(
 
 
 def sweep() -> None:
-    """Forget answers that are more than an hour old, with their photos; called every hour."""
+    """Forget answers that are more than an hour old, with their photos; called now and then."""
     _answers.sweep(3600)
 
 
@@ -122,7 +122,7 @@ def _answered(
     given: PhotoBytes, used: "Recogniser", patience: float | None = None
 ) -> "Answer | None":
     opened = open_photo(given)
-    if not _gate.acquire(timeout=-1 if patience is None else patience):
+    if not _gate.acquire(timeout=patience):
         return None
     try:
         return used.recognise([opened])[0]

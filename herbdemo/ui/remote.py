@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import gradio as gr
 import httpx
 import safehttpx
+from gradio import processing_utils
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like, strip_invalid_filename_characters
 
@@ -58,7 +58,9 @@ class PhotoFile(gr.File):
                 raise spoken(error) from None
             name = _name(address)
             path = str(
-                await asyncio.to_thread(save_bytes_to_cache, content, name, self.GRADIO_CACHE)
+                await asyncio.to_thread(
+                    processing_utils.save_bytes_to_cache, content, name, self.GRADIO_CACHE
+                )
             )
         self.temp_files.add(path)
         return path
