@@ -205,9 +205,7 @@ def _answers(checkpoint: Checkpoint) -> Callable[[Sequence[_Look]], list[str]]:
     def answers(looks: Sequence[_Look]) -> list[str]:
         if not looks:
             return []
-        A = engine.features(
-            torch.stack([look.tensor for look in looks if look.tensor is not None])
-        )
+        A = engine.features(torch.stack([look.tensor for look in looks if look.tensor is not None]))
         pooled = head.embed(A.mean(axis=(2, 3)))
         probabilities, familiarity = head.probabilities(pooled), head.familiarity(pooled)
         return [
