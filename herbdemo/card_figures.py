@@ -26,6 +26,11 @@ def network_name(card: Mapping[str, Any]) -> str:
     return _NETWORKS.get(architecture, architecture)
 
 
+def is_light(architecture: object) -> bool:
+    """Whether it is one of the networks for phones and small machines."""
+    return architecture in _NETWORKS and "resnet50" not in str(architecture)
+
+
 def are_sound(card: Mapping[str, Any]) -> bool:
     """Whether `metrics`, where the card has them, and `proof` are as `proof.proof` makes them."""
     metrics, proof = card.get("metrics", {}), card.get("proof")

@@ -10,10 +10,12 @@ import torch
 import toys
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from safetensors import safe_open
 from torch import Tensor
 
-from herbdemo.checkpoint import Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.checkpoint import WEIGHTS, Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
 from herbdemo.dataset import scan
+from herbdemo.discriminant import covariance, moments
 from herbdemo.evaluate import evaluate
 from herbdemo.explain import LAYERS, Explainer
 from herbdemo.extend import extend
@@ -152,6 +154,17 @@ def test_it_is_trained_saved_and_evaluated_like_the_large_one(model, network, ph
     assert report.top1 > 0.7
     for key, value in saved.network.state_dict().items():
         torch.testing.assert_close(again.network.state_dict()[key], value, atol=1e-3, rtol=1e-3)
+
+
+def test_its_second_moment_survives_being_saved_small(model, tmp_path):
+    save_checkpoint(model, tmp_path / "light")
+    again = load_checkpoint(tmp_path / "light")
+    with safe_open(tmp_path / "light" / WEIGHTS, "np") as file:
+        assert file.get_tensor("statistics.covariance").dtype == np.float16
+        assert "statistics.moment" not in file.keys()  # noqa: SIM118
+    photos = model.statistics["count"].sum()
+    spreads = [covariance(*moments(one.statistics)) for one in (model, again)]
+    np.testing.assert_allclose(*spreads, atol=2e-3 * spreads[0].max() * photos / (photos - 3))
 
 
 def test_it_learns_a_new_herb(model, photos):
