@@ -222,7 +222,7 @@ def _state(layers: Sequence[_Layer], config: Mapping[str, Any]) -> dict[str, Ten
     weight, bias = heads[0].arrays
     if weight.shape != (FEATURES, len(bias)):
         raise _other_network()
-    state |= {"fc.weight": _tensor(weight).T, "fc.bias": _tensor(bias)}
+    state |= {"fc.weight": _tensor(weight).T.contiguous(), "fc.bias": _tensor(bias)}
     return state
 
 
@@ -233,7 +233,7 @@ def _named(place: _Place, convolution: _Layer, norm: _Layer) -> dict[str, Tensor
         raise _other_network()
     names = ("weight", "bias", "running_mean", "running_var")
     return {
-        f"{place.name}.conv.weight": _tensor(kernel).permute(3, 2, 0, 1),
+        f"{place.name}.conv.weight": _tensor(kernel).permute(3, 2, 0, 1).contiguous(),
         f"{place.name}.conv.bias": _tensor(bias),
         **{
             f"{place.name}.bn.{name}": _tensor(array)

@@ -232,8 +232,8 @@ class _KerasBlock(nn.Module):
 class KerasResNet50(HerbNet):
     """The original's Keras network, whose weights `keras_h5` reads.
 
-    It differs from a ResNet-50 in more than the padding: see `_KerasConv` and `_KerasBlock`. No ReLU
-    follows a sum, so A has both signs. Keras averages 7x7 cells, which is all of A for the
+    It differs from a ResNet-50 in more than the padding: see `_KerasConv` and `_KerasBlock`. No
+    ReLU follows a sum, so A has both signs. Keras averages 7x7 cells, which is all of A for the
     photos of 224 px that it takes; here it is all of A for photos of any size.
 
     Args:
