@@ -51,9 +51,10 @@ def statistics_fit(
                 return False
         elif value.dtype not in _FLOATS or not bool(value.isfinite().all()):
             return False
-    labels = (("bank_labels", herbs), ("val_labels", size["B"]))
+    # An older model does not know whose the photos of its bank are: -1.
+    labels = (("bank_labels", -1, herbs), ("val_labels", 0, size["B"]))
     return (
-        all(_within(statistics[name], most) for name, most in labels if name in statistics)
+        all(_within(statistics[name], *most) for name, *most in labels if name in statistics)
         and bool((statistics.get("count", torch.zeros(1)) >= 0).all())
         and (not base or set(_EXTENDED) <= set(statistics))
         and (not base or size.get("n", size["A"]) >= size["A"])
@@ -100,6 +101,6 @@ def _are_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def _within(labels: Tensor, most: int) -> bool:
-    """Whether labels are positions of herbs, or -1 for none."""
-    return not len(labels) or bool((labels.min() >= -1) & (labels.max() < most))
+def _within(labels: Tensor, least: int, beyond: int) -> bool:
+    """Whether labels are positions of herbs."""
+    return not len(labels) or bool((labels.min() >= least) & (labels.max() < beyond))

@@ -196,7 +196,8 @@ STATISTICS = {
 LABELLED = {"bank_labels", "val_labels", "held_out"}
 
 
-CHANGES = ("longer", "deeper", "half a number", "no number", "too many herbs", "its partner gone")
+CHANGES = ("longer", "deeper", "half a number", "no number", "too many herbs", "no herb",
+           "its partner gone")  # fmt: skip
 
 
 @given(st.sampled_from(sorted(STATISTICS)), st.sampled_from(CHANGES))
@@ -214,6 +215,8 @@ def test_statistics_that_do_not_fit_are_noticed(name, change):
         spoilt[name] = torch.full_like(value, float("nan"))
     elif change == "too many herbs" and name in LABELLED - {"held_out"}:
         spoilt[name] = value + 1
+    elif change == "no herb" and name == "val_labels":
+        spoilt[name] = value - 1
     elif change == "its partner gone" and name in ("basis", "bank", "val", "val_labels"):
         del spoilt[name]
     else:
