@@ -29,8 +29,9 @@ class Visitor:
     """
 
     def __init__(self, url: str, *, address: str = "127.0.0.1", patience: float = 180) -> None:
-        # The server closes a line that was silent for five seconds, perhaps just as one speaks again.
-        limits = httpx.Limits(keepalive_expiry=2)
+        # A line for each request: the server closes one that was silent for five seconds, or that a
+        # fault has ended, perhaps just as one speaks again.
+        limits = httpx.Limits(max_keepalive_connections=0)
         transport = httpx.HTTPTransport(local_address=address, limits=limits)
         self.http = httpx.Client(
             base_url=f"{url}/gradio_api/", transport=transport, timeout=patience, trust_env=False
