@@ -131,4 +131,5 @@ def _unpacked(package: bytes) -> dict[str, bytes]:
             hint="runtime-damaged",
         )
     with tarfile.open(fileobj=io.BytesIO(package), mode="r:gz") as archive:
-        return {name: archive.extractfile(f"package/dist/{name}").read() for name in RUNTIME}
+        files = {name: archive.extractfile(f"package/dist/{name}") for name in RUNTIME}
+        return {name: file.read() for name, file in files.items() if file}

@@ -128,11 +128,13 @@ def onnx_model(checkpoint: Checkpoint) -> "onnx.ModelProto":
             output_names=list(OUTPUTS),
             dynamic_shapes={INPUT: {0: any_size, 2: any_size, 3: any_size}},
         )
+        assert program is not None  # it is one with dynamo=True
         _halve(program.model)
         program.optimize()
     graph = program.model.graph
     for value, sides in zip([*graph.inputs, *graph.outputs], SIDES, strict=True):
-        value.shape = onnxscript.ir.Shape(sides.get(at, n) for at, n in enumerate(value.shape))
+        shape = value.shape or ()  # every one has a shape
+        value.shape = onnxscript.ir.Shape(sides.get(at, n) for at, n in enumerate(shape))
     program.model.metadata_props[KEY] = _json(described(checkpoint))
     return program.model_proto
 
@@ -143,6 +145,13 @@ class _Explained(nn.Module):
     The temperature is in the head, so the softmax of the scores is calibrated, and the evidence
     for a herb is the gradient of its score.
     """
+
+    mean: Tensor
+    std: Tensor
+    weight: Tensor
+    bias: Tensor
+    basis: Tensor
+    bank: Tensor
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -174,7 +183,7 @@ class _Explained(nn.Module):
             z = layer(pooled[:, :, None, None])
             slope = SLOPES[type(activation).__name__.lower()](z)  # now: it may work in place
             embedded = activation(z).flatten(1)
-            evident = functional.conv2d(A, layer.weight) * slope
+            evident = functional.conv2d(A, layer.get_parameter("weight")) * slope
         scores = embedded @ self.weight.T + self.bias
         evidence = functional.conv2d(evident, self.weight[:, :, None, None])
         return A, pooled, scores, evidence, self.familiarity(embedded)

@@ -39,7 +39,9 @@ def fetched(model_id: str) -> Path:
     with _lock:  # a second caller waits for the first one's download
         folder = _folders.get(model_id)
         if folder is None or not folder.is_dir():
-            _folders[model_id] = folder = _download(*_NAME.fullmatch(model_id).group(1, "revision"))
+            name = _NAME.fullmatch(model_id)
+            assert name is not None  # as `is_on_hub` found
+            _folders[model_id] = folder = _download(*name.group(1, "revision"))
         return folder
 
 

@@ -32,8 +32,10 @@ KINDS = ("extend", "train")
 # best epoch; a server that closes is not given as long.
 PATIENCE, LAST_PATIENCE = 120.0, 20.0
 EVENTS, RESULT = "events.jsonl", "result.json"
-_RECORD = {"id": str, "kind": str, "who": str, "started": (int, float), "pid": int, "before": int,
-           "stopping": bool}  # fmt: skip
+_RECORD: dict[str, type | tuple[type, ...]] = {
+    "id": str, "kind": str, "who": str, "started": (int, float), "pid": int, "before": int,
+    "stopping": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

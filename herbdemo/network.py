@@ -164,7 +164,7 @@ class ResNet50(HerbNet):
         stem = [self.conv1, self.bn1, self.relu, self.maxpool]
         return [[*stem, self.layer1], [self.layer2], [self.layer3], [self.layer4]]
 
-    def forward(
+    def forward(  # type: ignore[override]  # the original's way to ask for more
         self, x: Tensor, need_fea: bool = False
     ) -> Tensor | tuple[list[Tensor], Tensor, Tensor]:
         """Logits (N, herbs); with `need_fea` ([x1, x2, x3, x4], pooled, logits)."""

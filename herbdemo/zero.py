@@ -78,10 +78,11 @@ def place(network: "HerbNet | None") -> None:
     import spaces  # before anything touches CUDA
 
     if lent is not None:
-        lent = lent.to("cuda", memory_format=torch.channels_last)
+        lent = lent.to("cuda").to(memory_format=torch.channels_last)
 
     @spaces.GPU(duration=seconds)
     def features(batch: "np.ndarray") -> "np.ndarray":
+        assert lent is not None  # else nobody calls
         with torch.inference_mode():
             device = next(lent.parameters()).device
             x = torch.from_numpy(batch).to(device, memory_format=torch.channels_last)
@@ -118,12 +119,13 @@ class BorrowingEngine:
 
     def wait(self, seconds: float | None = None) -> bool:
         """See `ServingEngine`."""
-        return self._engine.wait(seconds)
+        return self._engine.wait(seconds)  # type: ignore[attr-defined]  # asked of what serves only
 
     def features(self, batch: "Tensor") -> "np.ndarray":
         """See `Engine`."""
         if _photos(batch) >= FROM and self._can_borrow():
             try:
+                assert _borrowed is not None  # it came with `_source`
                 return _borrowed(batch.numpy())
             except Exception:  # no GPU is free, the quota is used up, or the call was too long
                 log.exception("no GPU was lent; the CPU goes on")

@@ -61,9 +61,9 @@ def licence(name: str) -> tuple[str, str]:
     classifiers = (c.rpartition(" :: ")[2] for c in said.get_all("Classifier") or ()
                    if c.startswith("License ::"))  # fmt: skip
     words = [
-        said.get("License-Expression"),
+        *(said.get_all("License-Expression") or ()),
         *classifiers,
-        said.get("License"),
+        *(said.get_all("License") or ()),
         _ELSEWHERE.get(name),
     ]
     for word in words:

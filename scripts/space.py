@@ -273,7 +273,8 @@ def build(target: Path, *, root: Path = ROOT) -> dict[str, int]:
 
 def said(sizes: dict[str, int]) -> str:
     """A table of what is in the folder."""
-    files, space = Counter(), Counter()
+    files: Counter[str] = Counter()
+    space: Counter[str] = Counter()
     for name, size in sizes.items():
         part = name.partition("/")[0] + ("/" if "/" in name else "")
         files[part] += 1

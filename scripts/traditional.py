@@ -16,7 +16,7 @@ import ast
 import csv
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from opencc import OpenCC
@@ -46,7 +46,7 @@ def main() -> None:
     with FILE.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(("zh", "hant"))
-        rows.writerows(sorted(table.items(), key=lambda row: (-len(row[0]), row[0])))
+        rows.writerows((zh, table[zh]) for zh in sorted(table, key=lambda zh: (-len(zh), zh)))
 
 
 def texts() -> list[str]:
@@ -62,7 +62,7 @@ def expected(text: str) -> str:
     return _written(text, _fixed())
 
 
-def made(corpus: Iterable[str]) -> dict[str, str]:
+def made(corpus: Sequence[str]) -> dict[str, str]:
     """The table that writes all of `corpus` as expected."""
     characters = {c for c in _gb2312() | set("".join(corpus)) if _has_han(c)}
     table = {c: to for c in sorted(characters) if (to := _opencc.convert(c)) != c}

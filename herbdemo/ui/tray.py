@@ -168,6 +168,7 @@ def _row(at: int, one: "Found") -> str:
 def _place(one: "Found") -> Text:
     """Where in the photo its regions lie."""
     place = where(np.maximum.reduce([region.mask for region in one.regions]))
+    assert place is not None  # no mask of a herb is empty
     return Text(place.zh, place.en)
 
 
