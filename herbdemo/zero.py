@@ -93,7 +93,7 @@ def place(network: "HerbNet | None") -> None:
 
 def seconds(batch: "np.ndarray") -> int:
     """How long a GPU is asked for, for photos (N, 3, H, W)."""
-    return AT_LEAST + math.ceil(_photos(batch) / PHOTOS_A_SECOND)
+    return AT_LEAST + math.ceil(photos(batch) / PHOTOS_A_SECOND)
 
 
 class BorrowingEngine:
@@ -123,7 +123,7 @@ class BorrowingEngine:
 
     def features(self, batch: "Tensor") -> "np.ndarray":
         """See `Engine`."""
-        if _photos(batch) >= FROM and self._can_borrow():
+        if photos(batch) >= FROM and self._can_borrow():
             try:
                 assert _borrowed is not None  # it came with `_source`
                 return _borrowed(batch.numpy())
@@ -137,7 +137,8 @@ class BorrowingEngine:
         return bool(self._same)
 
 
-def _photos(batch: "Tensor | np.ndarray") -> float:
+def photos(batch: "Tensor | np.ndarray") -> float:
+    """How many photos of the usual size are as much work as a batch (N, 3, H, W)."""
     n, _, height, width = batch.shape
     return n * height * width / PHOTO
 
