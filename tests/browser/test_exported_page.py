@@ -83,7 +83,7 @@ def test_it_answers_and_explains_as_python_does(new_page, address, recogniser):
     page = new_page(locale="zh-CN")
     asked, failed = [], []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", failed.append)
+    page.on("pageerror", lambda error: failed.append(error))
     page.goto(address)
     verdicts = set()
     for path in sorted(EXAMPLES.glob("*.jpg")):
