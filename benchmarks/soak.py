@@ -573,7 +573,7 @@ that answers first and the one that takes over). An answer counts as right if it
 | most memory of a job beside it, MB | {memory["jobs"]:.0f} | |
 | files left in the temporary folder | {len(left["temporary"])} running, {len(left["after the end"])} after the end | 0 |
 | half-written files left in the home | {len(left["half written in the home"])} | 0 |
-| uploads that await their hour | {left["uploads while running"]} running, {left["uploads after the end"]} after the end | |
+| uploads that await their hour | {left["uploads while running"]} running, {left["uploads after the end"]} after the end | 0 after the end |
 
 ## Wrong
 

@@ -121,7 +121,10 @@ def serve(
     wake()
     upkeep.keep_clean()
     desk.jobs().end_with_this_process()
-    demo.block_thread()
+    try:
+        demo.block_thread()
+    finally:
+        demo.close(verbose=False)  # which deletes what visitors have uploaded here
 
 
 def launch_options() -> dict[str, Any]:
