@@ -60,6 +60,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--again", action="store_true", help="only what was wrong before")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--show", type=int, metavar="N")
     options = parser.parse_args()
@@ -72,6 +73,9 @@ def main() -> int:
         return 0
     bad = 0
     for name in names:
+        if options.again:
+            again(name, options.seed, options.results)
+            continue
         run(name, options.cases, options.seed, options.results)
         outcomes = list(done(options.results / f"{name}.jsonl"))
         wrong = [(n, outcome) for n, outcome in enumerate(outcomes) if outcome.bad]
@@ -101,18 +105,7 @@ def run(name: str, cases: int, seed: int, results: Path) -> None:
     TARGETS[name].seeds()
     again: set[int] = set()
     while (first := sum(1 for _ in done(file))) < cases:
-        child = os.fork()
-        if not child:
-            try:
-                work(name, first, min(cases, first + LASTS), seed, results)
-                os._exit(0)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if status > 0:
-            raise SystemExit("the fuzzer itself is broken")
+        status = forked(name, first, min(cases, first + LASTS), seed, file)
         if status < 0:
             at = sum(1 for _ in done(file))
             if -status == signal.SIGALRM and at not in again:
@@ -125,10 +118,40 @@ def run(name: str, cases: int, seed: int, results: Path) -> None:
                 out.write(json.dumps(Outcome(f"{said}: {number.name}")) + "\n")
 
 
-def work(name: str, first: int, cases: int, seed: int, results: Path) -> None:
+def again(name: str, seed: int, results: Path) -> None:
+    """Do once more what was wrong, after it was mended."""
+    file, once = results / f"{name}.jsonl", results / f"{name}-again.jsonl"
+    outcomes = list(done(file))
+    for number, outcome in enumerate(outcomes):
+        if outcome.bad:
+            once.unlink(missing_ok=True)
+            if forked(name, number, number + 1, seed, once) == 0:
+                (outcomes[number],) = done(once)
+    once.unlink(missing_ok=True)
+    file.write_text("".join(json.dumps(outcome) + "\n" for outcome in outcomes), "utf-8")
+
+
+def forked(name: str, first: int, cases: int, seed: int, file: Path) -> int:
+    """`work` in a process of its own; returns how that ended, as `Popen.returncode` says it."""
+    child = os.fork()
+    if not child:
+        try:
+            work(name, first, cases, seed, file)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status > 0:
+        raise SystemExit("the fuzzer itself is broken")
+    return status
+
+
+def work(name: str, first: int, cases: int, seed: int, file: Path) -> None:
     """Do cases in this process, one line of results each; a deadly one ends it, and is the next."""
     target = TARGETS[name]
-    output = os.open(results / f"{name}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    output = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
         take = target.taker(Path(folder))
         for data in target.seeds()[:3]:  # what is imported late, or read once
@@ -139,7 +162,7 @@ def work(name: str, first: int, cases: int, seed: int, results: Path) -> None:
             data = case(name, number, seed)
             outcome = tried(take, data, target)
             if outcome.bad:
-                (results / f"{name}-{number}.bin").write_bytes(data)
+                file.with_name(f"{name}-{number}.bin").write_bytes(data)
             os.write(output, (json.dumps(outcome) + "\n").encode())
 
 

@@ -1,6 +1,7 @@
 """Folders of photos: which file shows which herb, and a split that no near-copy crosses."""
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -63,7 +64,7 @@ def scan(folder: str | Path) -> list[Sample]:
         HerbError: there is no such folder, or no photo in it.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # pathlib raises where a name is too long
         raise HerbError(
             "没有这个文件夹。请检查路径。",
             "There is no such folder. Check its path.",
@@ -98,7 +99,7 @@ def train_and_val(
         HerbError: no photos, or `val` has herbs that `train` lacks.
     """
     folder = Path(folder)
-    if not ((folder / "train").is_dir() and (folder / "val").is_dir()):
+    if not all(os.path.isdir(folder / part) for part in ("train", "val")):
         return split(scan(folder), seed=seed, learned=learned, progress=progress)
     train, val = scan(folder / "train"), scan(folder / "val")
     if strange := sorted({sample.herb for sample in val} - {sample.herb for sample in train}):

@@ -133,6 +133,7 @@ def loudness(
     """The factor that makes the logits of `other` most like those of `head`, in squares.
 
     Over the photos behind the sums (herbs,), (herbs, D) and (D, D) that `moments` gives.
+    0 where `other` says nothing at all.
     """
     photos, everything = count.sum(), total.sum(axis=0)
 
@@ -142,7 +143,8 @@ def loudness(
         across = (b1 @ w2 + b2 @ w1) @ everything
         return float(((w1 @ moment) * w2).sum() + across + photos * (b1 @ b2))
 
-    return product(head, other) / product(other, other)
+    size = product(other, other)
+    return product(head, other) / size if size else 0.0
 
 
 def centred(weight: np.ndarray, bias: np.ndarray) -> Head:

@@ -9,6 +9,7 @@ left open without them: no answer is called certain, and none unknown.
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def read_foreign(file: Path) -> Foreign:
     Raises:
         HerbError: there is no such file, it is hostile or damaged, or holds another network.
     """
-    if not file.is_file():  # reading a pipe may wait for ever
+    if not os.path.isfile(file):  # reading a pipe may wait for ever
         raise HerbError(
             "找不到权重文件。请检查路径。",
             "There is no such file of weights. Check its path.",

@@ -35,7 +35,7 @@ def given(paths: Iterable[str | Path]) -> Iterator[Iterator[Given]]:
 
 def _below(path: Path, zips: ExitStack) -> Iterable[Given]:
     found: Iterable[Given]
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib raises where a name is too long
         found = in_folder(path)
     elif path.suffix.lower() == ".zip":
         found = zips.enter_context(in_zip(path))

@@ -218,7 +218,7 @@ def class_folders(source: str | Path) -> Iterator[Path]:
     Raises:
         HerbError: the zip is refused.
     """
-    if Path(source).is_file():
+    if os.path.isfile(source):
         with unpacked(source) as folder:
             yield folder
     else:

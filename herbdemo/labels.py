@@ -6,6 +6,7 @@ count as torchvision's `ImageFolder` and Keras's `flow_from_directory` number th
 """
 
 import json
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -29,13 +30,13 @@ def labels_of(path: Path) -> tuple[str, ...]:
     Raises:
         HerbError: nothing is there, it is no list of names, or its numbers are not 0, 1, 2 …
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         # Who trained on FOLDER/train and judged on FOLDER/val numbered what is in these.
         path = path / "train" if (path / "train").is_dir() else path
         return _nonempty(
             sorted(f.name for f in path.iterdir() if f.is_dir() and not is_litter(f.name))
         )
-    if not path.is_file():  # reading a pipe may wait for ever
+    if not os.path.isfile(path):  # reading a pipe may wait for ever
         raise HerbError(
             "找不到药材名单。请检查 --herbs 的路径：文本或 JSON 文件，或训练照片的文件夹。",
             "There is no such list of herbs. Check the path given with --herbs: a text or JSON "

@@ -5,6 +5,7 @@ for rows in recognised_into(Path("rows.csv"), current(), [Path("photos")]):
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
@@ -86,7 +87,7 @@ def recognised_into(
     journal = Journal(path.with_name(f"{path.name}.unfinished"))
     done = 0
     if distributed.first():
-        if path.is_dir():
+        if os.path.isdir(path):
             raise unwritable()
         _check_writable(journal.path)
         with given(photos) as listed:

@@ -5,6 +5,7 @@ from its directory before anything is unpacked, and is listed only once it has b
 """
 
 import json
+import os
 import shutil
 import stat
 import struct
@@ -75,7 +76,7 @@ def import_zip(registry: Registry, file: Path, *, name: str | None = None) -> st
 
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    if not path.is_file():  # reading a pipe may wait for ever
+    if not os.path.isfile(path):  # reading a pipe may wait for ever
         raise HerbError(
             "找不到这个 zip 文件。请检查路径。",
             "There is no such zip file. Check its path.",
@@ -105,7 +106,8 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 def _judged(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """The entries of the two files by their names, if there is nothing else and nothing wrong."""
-    files = [entry for entry in entries if not entry.is_dir() and not _litter(entry.filename)]
+    # `is_dir` of an entry fails where the name is empty.
+    files = [e for e in entries if not e.filename.endswith("/") and not _litter(e.filename)]
     found = {entry.filename.rpartition("/")[2]: entry for entry in files}
     folders = {entry.filename.rpartition("/")[0] for entry in files}
     # Names go nowhere near the disk, but one that is up to something is not unpacked all the same.

@@ -106,6 +106,7 @@ def test_the_order_is_stable(tmp_path):
 def test_a_missing_or_empty_folder_gets_a_sentence(tmp_path):
     error = refusal(scan, tmp_path / "nowhere")
     assert error.hint == "folder-missing"
+    assert refusal(scan, tmp_path / ("参" * 300)).hint == "folder-missing"
     (tmp_path / "file").write_text("")
     assert refusal(scan, tmp_path / "file").hint == "folder-missing"
     assert refusal(scan, tmp_path).hint == "folder-empty"

@@ -5,7 +5,7 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from herbdemo.calibrate import feature_statistics
-from herbdemo.discriminant import Discriminant, blended, moments
+from herbdemo.discriminant import Discriminant, blended, loudness, moments
 from herbdemo.evaluate import Features
 
 
@@ -62,3 +62,8 @@ def test_a_blend_lies_between_its_heads_and_keeps_the_trained_scale():
     other = np.random.default_rng(1).normal(size=weight.shape)
     alone = blended(other, bias, statistics, share=0.0)[0]
     assert alone == pytest.approx(other - other.mean(axis=0), abs=1e-5)
+
+
+def test_a_head_that_says_nothing_is_not_made_louder():
+    head, nothing = (np.ones((2, 3)), np.ones(2)), (np.zeros((2, 3)), np.zeros(2))
+    assert loudness(head, nothing, np.ones(2), np.ones((2, 3)), np.eye(3)) == 0

@@ -15,6 +15,7 @@ from toys import HERBS, herb_picture, refusal
 from herbdemo.dataset import photos_below
 from herbdemo.given import given, walked
 from herbdemo.journal import Journal, lasting
+from herbdemo.photo import open_photo
 from herbdemo.piles import recognised
 from herbdemo.piles_out import COLUMNS, recognised_into, table, write
 from herbdemo.recognise import BATCH, Recogniser
@@ -247,6 +248,12 @@ def test_an_empty_pile_makes_empty_files(tmp_path):
     assert json.loads((tmp_path / "rows.json").read_text()) == {"answers": [], "failures": []}
     assert list(pd.read_parquet(tmp_path / "rows.parquet").columns) == list(COLUMNS)
     assert len(pd.read_csv(tmp_path / "rows.csv")) == 0
+
+
+def test_a_name_that_no_disk_can_have_is_a_photo_that_is_missing(tmp_path):
+    with given([tmp_path / ("参" * 300)]) as listed:
+        (one,) = listed
+    assert refusal(open_photo, one.read()).hint == "photo-missing"
 
 
 def test_a_page_of_rows(rows, tmp_path):
