@@ -7,9 +7,7 @@ that model's worlds count.
 """
 
 import base64
-import html
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from unittest import mock
 import numpy as np
 
 from benchmarks.photos import photo, renamed
+from benchmarks.sameness import POINTS, ROAD_POINTS, as_map, model_of, seen
 from benchmarks.visitor import Visitor
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.engine import Engine
@@ -44,15 +43,9 @@ from herbdemo.ui.gate import Visitor as Who
 from herbdemo.ui.lately import Lately
 from herbdemo.ui.result import answer_html
 
-POINTS = 0.5  # of a hundred: engines of one precision differ by a tenth, batches by less
-# A photo with a hole is like none that the network knows: eight bits answer it otherwise by up to 1.5
-# points as soon as the threads cut their sums elsewhere.
-ROAD_POINTS = 2.0
-CELLS = 0.02  # mean difference of maps in 0..1
 PHOTOS = [photo((512, 384), number) for number in range(8)]
 SIDES = (360, 270)  # of a frame of the live camera
 SOMEONE = Who(False, "", "nobody")
-WAITS = re.compile(r"<footer class=\"colophon\">.*?</footer>", re.DOTALL)  # milliseconds, engine
 
 
 @dataclass
@@ -89,61 +82,6 @@ class Question:
     ask: Callable[[Visitor], Any]
     expect: Callable[[], Any]
     points: float = POINTS
-
-
-# Whether two answers are the same
-
-
-def differs(got: Any, wanted: Any, points: float = POINTS) -> str:
-    """What differs, in a few words; "" when nothing does."""
-    if isinstance(wanted, dict):
-        if not isinstance(got, dict) or set(got) != set(wanted):
-            return f"other keys: {got!r:.200}"
-        return next(filter(None, (differs(got[key], wanted[key], points) for key in wanted)), "")
-    if isinstance(wanted, list | tuple):
-        if not isinstance(got, list | tuple) or len(got) != len(wanted):
-            return f"another length: {got!r:.200}"
-        return next(
-            filter(None, (differs(*pair, points) for pair in zip(got, wanted, strict=True))), ""
-        )
-    if isinstance(wanted, bool) or not isinstance(wanted, float | int | str | np.ndarray):
-        return "" if got == wanted else f"{got!r:.100}, not {wanted!r:.100}"
-    if isinstance(wanted, np.ndarray):
-        apart = float(np.abs(got - wanted).mean()) if got.shape == wanted.shape else np.inf
-        return "" if apart <= CELLS else f"maps are {apart:.3f} apart"
-    if isinstance(wanted, str):
-        return _words_differ(str(got), wanted, points)
-    return "" if abs(got - wanted) <= points / 100 else f"{got}, not {wanted}"
-
-
-def _words_differ(got: str, wanted: str, points: float) -> str:
-    a, b = (re.split(r"(-?\d+(?:\.\d+)?)", text) for text in (got, wanted))
-    if len(a) != len(b):
-        return f"other words: {got[:200]!r}, not {wanted[:200]!r}"
-    for at, (one, other) in enumerate(zip(a, b, strict=True)):
-        if at % 2 and abs(float(one) - float(other)) <= points:
-            continue
-        if one != other:
-            return f"{one[:80]!r}, not {other[:80]!r}"
-    return ""
-
-
-def seen(page: str) -> list:
-    """What someone sees of a page: its words and its maps. Times and engines may differ."""
-    page = WAITS.sub("", page)
-    cells = re.findall(r'cells="([^"]+)"', page)
-    said = html.unescape(re.sub(r"<[^>]*>", " ", page)).split()
-    return [" ".join(said), *map(_map, cells)]
-
-
-def model_of(answer: Any) -> str:
-    """The sha256 of the model that an answer names; "" for none."""
-    found = re.search(r'(?:data-model="|sha256["\' :]+)([0-9a-f]{64})', str(answer))
-    return found.group(1) if found else ""
-
-
-def _map(cells: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(cells), "<u2").astype(np.float32) / 65535
 
 
 # The questions
@@ -249,7 +187,7 @@ def _frame(content: bytes) -> Question:
     given = "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
     def plain(said: dict) -> list:
-        return [*seen(said["html"]), *map(_map, filter(None, [said.get("map")]))]
+        return [*seen(said["html"]), *map(as_map, filter(None, [said.get("map")]))]
 
     return Question(
         "live", lambda v: plain(v.ask("live", "look", given)), lambda: plain(live.look(given))
@@ -294,7 +232,7 @@ def _slow(number: int, path: str) -> Question:
         return seen(_said(visitor, "lens-slow", fields, given))
 
     def expect() -> Any:
-        *_, last = explain.slow_map(explain.Opened(path, {}, {}), key, "reference", None)
+        *_, last = explain.slowas_map(explain.Opened(path, {}, {}), key, "reference", None)
         return seen(last)
 
     return Question("explain: slow map", ask, expect)
