@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.model_card import LIMITS, measure
+from herbdemo.architectures import LIGHT, network_from_state, new_network
 from herbdemo.calibrate import finish
 from herbdemo.checkpoint import (
     CARD,
@@ -43,7 +44,7 @@ from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import evaluate
 from herbdemo.events import Event
 from herbdemo.extend import extend
-from herbdemo.network import LIGHT, HerbNet, network_from_state, new_network
+from herbdemo.network import HerbNet
 from herbdemo.openvino_engine import engine_of
 from herbdemo.recipe import Recipe, from_nothing
 from herbdemo.registry import SHIPPED, Registry, home

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from herbdemo.architectures import network_from_state
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
 from herbdemo.decoded import reduced
@@ -19,7 +20,6 @@ from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, Known, engine_for, extract, joined, measure
 from herbdemo.likeness import likeness, prepared
-from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
 from herbdemo.scores import Head, Tail, directions, roots
 

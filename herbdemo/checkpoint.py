@@ -25,12 +25,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from herbdemo.architectures import LIGHT, network_from_state
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors
 from herbdemo.fits import added_fits, limits_fit, statistics_fit
-from herbdemo.network import LIGHT, HerbNet, network_from_state
+from herbdemo.network import HerbNet
 
 SCHEMA = 1
 WEIGHTS = "model.safetensors"

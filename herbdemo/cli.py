@@ -337,8 +337,8 @@ def train(
     Several processes share the work under torchrun, see docs/scale.md.
     """
     from herbdemo import distributed
+    from herbdemo.architectures import ARCHITECTURES
     from herbdemo.checkpoint import save_checkpoint
-    from herbdemo.network import ARCHITECTURES
     from herbdemo.recipe import PRESETS, from_nothing
     from herbdemo.registry import home
     from herbdemo.resume import STATE

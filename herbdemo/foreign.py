@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from herbdemo.architectures import network_from_state
 from herbdemo.calibrate import as_saved, finish
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, scan, split
@@ -28,7 +29,7 @@ from herbdemo.evaluate import engine_for, extract
 from herbdemo.herbs import catalogue
 from herbdemo.keras_h5 import SIGNATURE, read_keras
 from herbdemo.labels import herbs_called, labels_of
-from herbdemo.network import HerbNet, network_from_state
+from herbdemo.network import HerbNet
 from herbdemo.pth import read_pth
 
 # How a training may have scaled its photos; the weights do not say. The names are of the numbers

@@ -23,6 +23,7 @@ from PIL import Image
 from toys import GONE, model_copy, refusal
 
 from herbdemo import checkpoint as module
+from herbdemo.architectures import network_from_state
 from herbdemo.checkpoint import (
     CARD,
     SCHEMA,
@@ -33,7 +34,7 @@ from herbdemo.checkpoint import (
     read_card,
     save_checkpoint,
 )
-from herbdemo.network import network_from_state, with_head
+from herbdemo.network import with_head
 from herbdemo.registry import Registry
 
 # Saving and loading

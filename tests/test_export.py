@@ -19,8 +19,9 @@ from torch import nn
 from toys import HERBS, SIZE, herb_photo, refusal
 
 from herbdemo import browser, cli, export, portable
+from herbdemo.architectures import new_network
 from herbdemo.checkpoint import Checkpoint, Preprocessing
-from herbdemo.network import HerbNet, new_network
+from herbdemo.network import HerbNet
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Answer, Recogniser
 from herbdemo.registry import Registry

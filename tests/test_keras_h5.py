@@ -10,12 +10,13 @@ import pytest
 import torch
 import toys
 
+from herbdemo.architectures import network_from_state
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.engine import TorchEngine
 from herbdemo.foreign import read_foreign
 from herbdemo.heatmap import class_maps
 from herbdemo.keras_h5 import read_keras
-from herbdemo.network import KerasResNet50, network_from_state
+from herbdemo.network import KerasResNet50
 from herbdemo.openvino_engine import OpenVinoEngine, converted
 from herbdemo.quantise import limits_of
 
