@@ -1,5 +1,7 @@
 """The soak's judge: it lets rounding pass, and nothing else."""
 
+import re
+
 import numpy as np
 import pytest
 from toys import HERBS, herb_photo
@@ -55,11 +57,11 @@ def test_a_page_is_read_as_it_is_seen(page, toy_model):
     assert len(maps) == 10
     other = HERBS[0] if "金银花" in words else HERBS[2]
     assert differs(seen(page.replace("党参", other)), seen(page))
-    assert differs(seen(page.replace('cells="', 'cells="AAAA')), seen(page))
+    assert differs(seen(re.sub('cells="[^"]{8}', 'cells="AAAAAAAA', page)), seen(page))
 
 
 def test_growth_is_that_of_the_line_after_the_warming():
     memory = Memory(own=[(t, 500 + t if t < 200 else 1000 + t / 10, 0) for t in range(0, 1000, 5)])
     grown, first, last = memory.grown(1000)
-    assert (round(first), round(last)) == (1020, 1100)
-    assert grown == pytest.approx(1099.5 / 1020 - 1, abs=1e-3)
+    assert (round(first), round(last)) == (1020, 1099)
+    assert grown == pytest.approx(0.078, abs=1e-3)
