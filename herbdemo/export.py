@@ -246,6 +246,11 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def writing() -> Iterator[None]:
+    """Turns a file that cannot be written into a sentence.
+
+    Raises:
+        HerbError: for any OSError within.
+    """
     try:
         yield
     except OSError as error:

@@ -122,7 +122,7 @@ class BorrowingEngine:
         return self._engine.wait(seconds)  # type: ignore[attr-defined]  # asked of what serves only
 
     def features(self, batch: "Tensor") -> "np.ndarray":
-        """See `Engine`."""
+        """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`."""
         if photos(batch) >= FROM and self._can_borrow():
             try:
                 assert _borrowed is not None  # it came with `_source`

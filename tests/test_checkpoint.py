@@ -442,7 +442,7 @@ def test_a_save_that_fails_leaves_nothing(toy, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(HerbError, match="disk is full"):
         save_checkpoint(toy, tmp_path / "toy")
     assert list(tmp_path.iterdir()) == []
 

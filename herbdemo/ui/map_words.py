@@ -22,10 +22,10 @@ def contrast_words(a: Text, b: Text, values: np.ndarray) -> Text:
 
 
 def evidence_alt(herb: Text, values: np.ndarray) -> Text:
-    """The name of a heatmap."""
+    """The name of a heatmap (h, w)."""
     return texts.MAP_ALT.format(herb, evidence_words(herb, values))
 
 
 def contrast_alt(a: Text, b: Text, values: np.ndarray) -> Text:
-    """The name of a contrast map."""
+    """The name of a contrast map (h, w)."""
     return texts.CONTRAST_ALT.format(contrast_words(a, b, values))
