@@ -152,6 +152,7 @@ def readme(card: dict[str, Any]) -> str:
 ResNet-50, {len(card["herbs"])} herbs, {card["preprocessing"]["size"]} px, weights in fp16.
 `{card["id"]}/model.safetensors` has the sha256 `{card["sha256"]}`; `{card["id"]}/card.json` holds
 all that stands here, and more. This page is written by `benchmarks/model_card.py`.
+Beside it lies a light model, for small machines: [`herbs-31-v2-light`](herbs-31-v2-light/README.md).
 
 Beside the weights the file keeps, so that herbs can be added to it (`extend`): sums over the features of
 the training photos; the directions of up to 200 of them per herb, and the pooled features of up to 20 validation

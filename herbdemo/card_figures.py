@@ -10,6 +10,26 @@ from typing import Any
 _SHOWN = ("photos", "top1", "top1_interval")  # of a model's own test, which may say more
 _MOST = 1e9  # no figure is larger, and all up to it can be written as a percentage
 
+_NETWORKS = {
+    "efficientnet-lite0": "EfficientNet-Lite0",
+    "ghostnet": "GhostNet",
+    "keras-resnet50": "ResNet-50 (Keras)",
+    "mnasnet": "MnasNet",
+    "mobilenetv3": "MobileNetV3",
+    "resnet50": "ResNet-50",
+}
+
+
+def network_name(card: Mapping[str, Any]) -> str:
+    """What people call the network of the model with this card."""
+    architecture = str(card.get("architecture", "resnet50"))
+    return _NETWORKS.get(architecture, architecture)
+
+
+def is_light(architecture: object) -> bool:
+    """Whether it is one of the networks for phones and small machines."""
+    return architecture in _NETWORKS and "resnet50" not in str(architecture)
+
 
 def are_sound(card: Mapping[str, Any]) -> bool:
     """Whether `metrics`, where the card has them, and `proof` are as `proof.proof` makes them."""

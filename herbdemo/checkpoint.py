@@ -26,7 +26,7 @@ from torch.nn import functional
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
-from herbdemo.network import HerbNet, network_from_state
+from herbdemo.network import LIGHT, HerbNet, network_from_state
 
 SCHEMA = 1
 WEIGHTS = "model.safetensors"
@@ -189,7 +189,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         f"network.{name}": _small(name, value)
         for name, value in checkpoint.network.state_dict().items()
     }
-    tensors |= {f"statistics.{name}": value for name, value in checkpoint.statistics.items()}
+    statistics = checkpoint.statistics
+    if checkpoint.network.architecture in LIGHT and {"count", "sum", "moment"} <= set(statistics):
+        statistics = _packed(statistics)
+    tensors |= {f"statistics.{name}": value for name, value in statistics.items()}
     data = safetensors.torch.save({name: t.contiguous() for name, t in tensors.items()})
     sha256 = hashlib.sha256(data).hexdigest()
     card = {
@@ -221,6 +224,33 @@ def _small(name: str, value: Tensor) -> Tensor:
     return value.half() if value.ndim == 4 else value
 
 
+def _packed(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The second moment of a light network as a covariance in fp16, half as large.
+
+    Around the herbs' means little is left to round off; see `calibrate.feature_statistics`.
+    """
+    count, total, moment = (statistics[key].double() for key in ("count", "sum", "moment"))
+    spread = (moment - _between(count, total)) / count.sum().clamp(min=1)
+    rest = {key: value for key, value in statistics.items() if key != "moment"}
+    return {**rest, "covariance": spread.half()}
+
+
+def _unpacked(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of what a file holds, with the second moment that `_packed` took out of it."""
+    found = {key: value.clone() for key, value in statistics.items()}
+    if "covariance" in found:
+        count, total = (found[key].double() for key in ("count", "sum"))
+        spread = found.pop("covariance").double() * count.sum().clamp(min=1)
+        found["moment"] = (spread + _between(count, total)).float()
+    return found
+
+
+def _between(count: Tensor, total: Tensor) -> Tensor:
+    """The second moment of photos that all lie at their herb's mean: the upper triangle."""
+    rows, columns = torch.triu_indices(total.shape[1], total.shape[1])
+    return (total.T @ (total / count.clamp(min=1)[:, None]))[rows, columns]
+
+
 def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, dict[str, Tensor]]:
     """The network and the statistics in the file of weights that has this sha256.
 
@@ -248,7 +278,7 @@ def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, 
                 tensors = {name: mapped.get_tensor(name) for name in mapped.offset_keys()}
                 return (
                     network_from_state(_below("network.", tensors), architecture),
-                    {k: v.clone() for k, v in _below("statistics.", tensors).items()},
+                    _unpacked(_below("statistics.", tensors)),
                 )
         except safetensors.SafetensorError as error:
             raise _damaged() from error

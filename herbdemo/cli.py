@@ -304,7 +304,13 @@ def train(
     preset: Annotated[
         str, typer.Option(help="quick: the head alone; standard: from layer4 on; full.")
     ] = "full",
-    network: Annotated[str, typer.Option(help="Only resnet50 so far.")] = "resnet50",
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="resnet50 (by default; after a model its own), or a light one: "
+            "efficientnet-lite0, ghostnet, mnasnet, mobilenetv3."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the photos.")] = None,
     patience: Annotated[
         int | None,
@@ -323,28 +329,30 @@ def train(
     """
     from herbdemo import distributed
     from herbdemo.checkpoint import save_checkpoint
-    from herbdemo.recipe import PRESETS
+    from herbdemo.network import ARCHITECTURES
+    from herbdemo.recipe import PRESETS, from_nothing
     from herbdemo.registry import home
     from herbdemo.resume import STATE
     from herbdemo.start import start_from
     from herbdemo.train import train as run
 
-    if network != "resnet50":
-        raise typer.BadParameter("only resnet50", param_hint="--network")
+    if network not in (None, *ARCHITECTURES):
+        raise typer.BadParameter(", ".join(ARCHITECTURES), param_hint="--network")
     if preset not in PRESETS:
         raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     run_folder = home() / "runs" / name
     changes = {"epochs": epochs, "patience": patience, "batch": batch}
+    recipe = replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None})
 
     with _stop_on_signal() as stop:
         checkpoint = run(
             folder,
             name=name,
             run=run_folder,
-            start=start_from(init, registry),
-            recipe=replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None}),
+            start=start_from(init, registry, network=network),
+            recipe=from_nothing(recipe) if init == "scratch" else recipe,
             resume=resume,
             say=_say,
             stop=stop,

@@ -9,6 +9,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 
+from herbdemo.card_figures import network_name
 from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
 from herbdemo.registry import Registry
@@ -88,18 +89,19 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
     The front matter is what the Hub sorts models by.
     """
     licence = str(card.get("licence", "")).lower()
+    network = str(card.get("architecture", "resnet50"))
     front = [
         "language: [zh, en]",
         *([f"license: {licence}"] if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) else []),
         "library_name: herbdemo",
         "pipeline_tag: image-classification",
-        "tags: [chinese-herbal-medicine, 中草药, resnet50]",
+        f"tags: [chinese-herbal-medicine, 中草药, {network}]",
     ]
     size = card["preprocessing"]["size"]
     body = [
         f"# {card['id']}",
-        f"ResNet-50 that recognises {len(card['herbs'])} Chinese herbal medicines (中草药) in "
-        f"photos, at {size} px, for Herb Lens (`herbdemo`).",
+        f"{network_name(card)} that recognises {len(card['herbs'])} Chinese herbal medicines "
+        f"(中草药) in photos, at {size} px, for Herb Lens (`herbdemo`).",
         f"Herbs: {' '.join(card['herbs'])}.",
         *_accuracy(card),
         "## How to use it",

@@ -73,6 +73,7 @@ def keep(answer: Answer, herb: str = "") -> tuple[str, str]:
         "model": answer.model,
         "sha256": answer.sha256,
         "device": answer.device,
+        "network": answer.network,
         "stages": answer.stages,
         "herbs": answer.herbs,
         "bias": bias.tolist(),
@@ -114,6 +115,7 @@ def open_kept(name: str) -> Kept:
                 bank=nothing[:0],
             ),
             _herbs=tuple(said["herbs"]),
+            network=str(said.get("network", "")),
             **{key: said[key] for key in ("verdict", "model", "sha256", "device", "stages")},
         )
         return Kept(answer, said["herb"], said["made"], said["ends"])

@@ -29,6 +29,11 @@ TIMM = {
 }
 
 
+def pretrained(architecture: str) -> dict[str, Tensor]:
+    """The weights that timm has for it, downloaded once."""
+    return timm.create_model(TIMM[architecture][0], pretrained=True).state_dict()
+
+
 class LightNet(HerbNet):
     """One of timm's light networks with its feature map in reach.
 

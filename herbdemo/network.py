@@ -106,14 +106,13 @@ class HerbNet(nn.Module):
         return self.fc(self.embed(self.features(x).mean((2, 3))))
 
     def trainable(self) -> list[nn.Module]:
-        """What a training changes, from the head towards the input.
+        """What a training may change, from the head towards the input.
 
-        What comes before layer 2 stays: edges and colours need no retraining, and cost a quarter
-        of it.
+        Most leave the last of these as it is: edges and colours need no retraining, and cost a
+        quarter of it.
         """
-        *_, second, third, last = self.parts()
         head = nn.ModuleList([*self.tail(), self.fc]) if self.tail() else self.fc
-        return [head, *(nn.ModuleList(part) for part in (last, third, second))]
+        return [head, *(nn.ModuleList(part) for part in reversed(self.parts()))]
 
     def cam_layer(self) -> nn.Module:
         """The layer whose output, A, Grad-CAM looks at."""
@@ -189,11 +188,7 @@ def new_network(architecture: str, herbs: int) -> HerbNet:
         from herbdemo.light import LightNet  # imported late: it needs torchvision, a second
 
         return LightNet(architecture, herbs)
-    raise HerbError(
-        f"没有“{architecture[:40]}”这种网络。可用的有：{'、'.join(ARCHITECTURES)}。",
-        f"There is no network “{architecture[:40]}”. Choose one of {', '.join(ARCHITECTURES)}.",
-        hint="no-such-network",
-    )
+    raise no_such_network(architecture)
 
 
 def network_from_state(state: Mapping[str, Tensor], architecture: str = "resnet50") -> HerbNet:
@@ -239,6 +234,15 @@ def with_head(network: HerbNet, weight: Tensor, bias: Tensor) -> HerbNet:
     twin.fc.weight.data, twin.fc.bias.data = weight, bias
     twin.fc.to(next(network.parameters()).device)
     return twin.eval().requires_grad_(False)
+
+
+def no_such_network(name: str) -> HerbError:
+    """What to tell whoever asks for a network that there is not."""
+    return HerbError(
+        f"没有“{name[:40]}”这种网络。可用的有：{'、'.join(ARCHITECTURES)}。",
+        f"There is no network “{name[:40]}”. Choose one of {', '.join(ARCHITECTURES)}.",
+        hint="no-such-network",
+    )
 
 
 def _other_weights(architecture: str) -> HerbError:

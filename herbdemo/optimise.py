@@ -92,3 +92,5 @@ def update_average(average: nn.Module, network: nn.Module, *, decay: float) -> N
     pairs = zip(average.parameters(), network.parameters(), strict=True)
     means, currents = zip(*((a, b) for a, b in pairs if b.requires_grad), strict=True)
     torch._foreach_lerp_(means, currents, 1 - decay)
+    for mean, current in zip(average.buffers(), network.buffers(), strict=True):
+        mean.copy_(current)  # BatchNorm's statistics, which are averages already

@@ -48,6 +48,7 @@ class Answer:
         features: the feature map A, float32 (C, h, w), which covers the whole photo.
         model, sha256: which model answered. device: what it ran on.
         why: the reason for that, where there was a choice.
+        network: the architecture of the model; "" in answers that were kept before it was told.
         stages: milliseconds of each step; batched steps are shared out evenly.
     """
 
@@ -62,6 +63,7 @@ class Answer:
     _head: Head = field(repr=False)
     _herbs: tuple[str, ...] = field(repr=False)
     why: Reason | None = None
+    network: str = ""
 
     @property
     def ms(self) -> float:
@@ -227,6 +229,7 @@ class Recogniser:
                 sha256=self.checkpoint.sha256,
                 device=self.device,
                 why=self.engine.why,
+                network=self.checkpoint.network.architecture,
                 stages={"open": one.photo.ms, "prepare": one.ms, **clock.stages},
                 _head=self.head,
                 _herbs=self.checkpoint.herbs,

@@ -256,7 +256,8 @@ def fit(
                 break
             loader = batch_loader(train_samples, herbs, preprocessing, recipe, epoch, opened)
             learner.train()
-            freeze_batchnorm(network)
+            if not recipe.anew:
+                freeze_batchnorm(network)
             started, seen, losses = time.perf_counter(), 0, torch.zeros((), device=device)
             for step, (x, y) in enumerate(loader, start=epoch * steps_per_epoch):
                 if distributed.any_of(stop()):

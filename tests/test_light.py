@@ -10,10 +10,12 @@ import torch
 import toys
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from safetensors import safe_open
 from torch import Tensor
 
-from herbdemo.checkpoint import Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
+from herbdemo.checkpoint import WEIGHTS, Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
 from herbdemo.dataset import scan
+from herbdemo.discriminant import covariance, moments
 from herbdemo.evaluate import evaluate
 from herbdemo.explain import LAYERS, Explainer
 from herbdemo.extend import extend
@@ -154,9 +156,20 @@ def test_it_is_trained_saved_and_evaluated_like_the_large_one(model, network, ph
         torch.testing.assert_close(again.network.state_dict()[key], value, atol=1e-3, rtol=1e-3)
 
 
+def test_its_second_moment_survives_being_saved_small(model, tmp_path):
+    save_checkpoint(model, tmp_path / "light")
+    again = load_checkpoint(tmp_path / "light")
+    with safe_open(tmp_path / "light" / WEIGHTS, "np") as file:
+        assert file.get_tensor("statistics.covariance").dtype == np.float16
+        assert "statistics.moment" not in file.keys()  # noqa: SIM118
+    photos = model.statistics["count"].sum()
+    spreads = [covariance(*moments(one.statistics)) for one in (model, again)]
+    np.testing.assert_allclose(*spreads, atol=2e-3 * spreads[0].max() * photos / (photos - 3))
+
+
 def test_it_learns_a_new_herb(model, photos):
     after = extend(model, scan(photos / "new"), name="more")
-    assert after.herbs == (*toys.HERBS[:3], toys.HERBS[5])
+    assert after.herbs == (*model.herbs, toys.HERBS[5])
     answers = Recogniser(after).recognise([toys.herb_photo(toys.HERBS[5], n) for n in range(6)])
     right = [answer.candidates[0].herb.zh == toys.HERBS[5] for answer in answers]
     assert sum(right) >= 4
@@ -168,7 +181,8 @@ def test_every_layer_can_be_explained(model):
     for layer in LAYERS:
         found = explainer.explain(seen, toys.HERBS[1], layer=layer)
         assert found.raw.shape == tuple(seen.stages[LAYERS.index(layer)].shape[2:])
-    slow = explainer._raw(seen, "grad-cam", "layer4", 1, None, lambda share: None)
+    k = model.herbs.index(toys.HERBS[1])
+    slow = explainer._raw(seen, "grad-cam", "layer4", k, None, lambda share: None)
     np.testing.assert_allclose(found.raw, slow, atol=1e-5)  # in closed form, and by hooks
 
 

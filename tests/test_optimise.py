@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from toys import TinyNet
 
 from herbdemo.evaluate import Features
@@ -14,7 +15,7 @@ from herbdemo.optimise import (
     pruned_weights,
     update_average,
 )
-from herbdemo.recipe import Recipe
+from herbdemo.recipe import Recipe, from_nothing
 
 
 def test_frozen_batchnorm_keeps_its_statistics_and_learns_its_scale():
@@ -65,3 +66,16 @@ def test_zeros_of_a_pruned_network_are_found_and_a_dense_one_has_none():
     weight.grad = torch.ones_like(weight)
     keep_pruned(pruned)
     assert torch.equal(weight.grad, alive)
+
+
+def test_from_nothing_all_of_it_learns_and_so_do_the_statistics():
+    network, average = TinyNet(2), TinyNet(2)
+    network.stem.norm, average.stem.norm = nn.BatchNorm2d(2), nn.BatchNorm2d(2)
+    with torch.device("meta"):
+        whole = ResNet50(2)
+    optimizer = careful_adamw(whole, from_nothing(Recipe()))
+    assert {group["rate"] for group in optimizer.param_groups} == {1e-3}
+    assert all(parameter.requires_grad for parameter in whole.parameters())
+    network.stem.norm.running_var.fill_(3)
+    update_average(average, network, decay=0.5)
+    assert (average.stem.norm.running_var == 3).all()

@@ -1,9 +1,11 @@
 """Where a training starts, and that what cannot be a start is refused with a sentence."""
 
 import pytest
+import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
-from toys import model_copy
+from toys import model_copy, refusal
 
 from herbdemo.engine import TorchEngine
 from herbdemo.errors import HerbError
@@ -40,6 +42,32 @@ def test_a_training_starts_from_a_file_or_from_nothing(registry, toy_model, tmp_
     assert start_from("scratch", registry).network.fc.out_features == 1000
 
 
+def test_a_training_starts_from_a_light_network(registry, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    theirs = timm.create_model("tf_efficientnet_lite0")
+    file = tmp_path / "timm.safetensors"
+    save_file(theirs.state_dict(), file)
+    monkeypatch.setattr(timm, "create_model", lambda name, **options: theirs)  # as if downloaded
+    for init in (str(file), "imagenet"):
+        start = start_from(init, registry, network="efficientnet-lite0")
+        assert start.network.architecture == "efficientnet-lite0"
+        assert torch.equal(start.network.conv_stem.weight, theirs.conv_stem.weight)
+        # The photos come as its authors prepared them.
+        x = start.preprocessing.tensor(Image.new("RGB", (64, 64), (127, 255, 0)), size=(32, 32))
+        torch.testing.assert_close(x[:, 0, 0], torch.tensor([0.0, 1.0, -127 / 128]))
+
+
+def test_without_a_connection_there_is_a_sentence(registry, monkeypatch):
+    def offline(name: str, **options: object) -> None:
+        raise ConnectionError("https://somewhere/weights.bin")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    error = refusal(start_from, "imagenet", registry, network="ghostnet")
+    assert error.hint == "init-download"
+    assert "timm" in error.en
+    assert "http" not in error.en + error.zh
+
+
 @pytest.mark.parametrize(
     ("init", "hint"),
     [("nowhere.safetensors", "init-file"), ("nobody", "model-missing"), ("../x", "model-missing")],
@@ -48,3 +76,10 @@ def test_what_cannot_be_a_start_is_refused(registry, init, hint):
     with pytest.raises(HerbError) as caught:
         start_from(init, registry)
     assert caught.value.hint == hint
+
+
+def test_another_network_than_the_models_own_is_refused(registry):
+    assert start_from("toy", registry, network="resnet50").model.id == "toy"
+    error = refusal(start_from, "toy", registry, network="ghostnet")
+    assert error.hint == "init-other-network"
+    assert refusal(start_from, "imagenet", registry, network="vgg16").hint == "no-such-network"

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from herbdemo.card_figures import is_light, network_name
 from herbdemo.herbs import herb_named
+from herbdemo.ui import texts
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
@@ -93,7 +95,10 @@ def _facts(row: Row) -> str:
         facts.append(t.PARENT.format(str(parent)[:64]))
     size = f"{row.size / 1e6:.0f} MB"
     items = "".join(f"<li>{fact.html}</li>" for fact in facts)
-    return f'<ul class="facts">{items}<li>{size}</li></ul>'
+    name = html.escape(network_name(row.card)[:64])
+    light = is_light(row.card.get("architecture"))
+    more = f'<p class="hint">{texts.LIGHT.html}</p>' if light else ""
+    return f'<ul class="facts"><li>{name}</li>{items}<li>{size}</li></ul>{more}'
 
 
 def _herbs(card: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from herbdemo.card_figures import is_light, network_name
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import shrunk
 from herbdemo.ui import sandbox, texts, texts_learn
@@ -160,6 +161,8 @@ def _colophon(answer: "Answer", page: float) -> str:
     """The model, and what took how long; `page` milliseconds went into what stands above."""
     own = answer.model == sandbox.NAME
     model = texts_learn.BOX_MODEL.html if own else html.escape(answer.model)
+    light = f"<p>{texts.LIGHT.html}</p>" if is_light(answer.network) else ""
+    network = network_name({"architecture": answer.network}) if answer.network else ""
     stages = " · ".join(
         f"{texts.STAGES.get(stage, Text(stage, stage)).html} {ms:.1f} ms"
         for stage, ms in {**answer.stages, "page": page}.items()
@@ -170,6 +173,6 @@ def _colophon(answer: "Answer", page: float) -> str:
         f'<footer class="colophon"><details><summary><span>{texts.MODEL.html} <b>{model}</b></span>'
         f'<code title="sha256 {answer.sha256}">{answer.sha256[:8]}</code>'
         f"<span>{texts.MILLISECONDS.format(f'{answer.ms:.0f}').html}</span>"
-        f"<span>{engine}</span></summary>"
-        f"{why}<p>{stages}</p><p>sha256 <code>{answer.sha256}</code></p></details></footer>"
+        f"<span>{html.escape(network)}</span><span>{engine}</span></summary>"
+        f"{light}{why}<p>{stages}</p><p>sha256 <code>{answer.sha256}</code></p></details></footer>"
     )
