@@ -152,7 +152,10 @@ HOSTILE: dict[str, tuple[Callable[[bytes, bytes], bytes], str]] = {
     "a pickle": (lambda c, w: packed((CARD, c), ("model.pth", w)), "zip-no-model"),
     "no weights": (lambda c, w: packed((CARD, c)), "zip-no-model"),
     "empty": (lambda c, w: packed(), "zip-no-model"),
-    "a name of nothing": (lambda c, w: packed((CARD, c), (WEIGHTS, w), ("", b"")), "zip-no-model"),
+    "a name of nothing": (
+        lambda c, w: packed((CARD, c), (WEIGHTS, w), ("none", b"")).replace(b"none", bytes(4)),
+        "zip-no-model",
+    ),
     "two folders": (lambda c, w: packed((f"a/{CARD}", c), (f"b/{WEIGHTS}", w)), "zip-no-model"),
     "nested": (lambda c, w: packed(("a.zip", both(c, w))), "zip-no-model"),
     "100,000 entries": (lambda c, w: packed(*((f"{i}", b"") for i in range(100_000))),
