@@ -34,6 +34,7 @@ from herbdemo.checkpoint import (
     read_card,
     save_checkpoint,
 )
+from herbdemo.errors import HerbError
 from herbdemo.network import with_head
 from herbdemo.registry import Registry
 

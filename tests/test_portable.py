@@ -153,7 +153,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes, bytes], bytes], str]] = {
     "no weights": (lambda c, w: packed((CARD, c)), "zip-no-model"),
     "empty": (lambda c, w: packed(), "zip-no-model"),
     "a name of nothing": (
-        lambda c, w: packed((CARD, c), (WEIGHTS, w), ("nothing", b"")).replace(b"nothing", bytes(7)),
+        lambda c, w: packed((CARD, c), (WEIGHTS, w), ("none", b"")).replace(b"none", bytes(4)),
         "zip-no-model",
     ),
     "two folders": (lambda c, w: packed((f"a/{CARD}", c), (f"b/{WEIGHTS}", w)), "zip-no-model"),
