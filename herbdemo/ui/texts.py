@@ -183,9 +183,9 @@ STAGES = {
     "page": Text("页面", "page"),
 }
 LIGHT = Text(
-    "轻量模型，供手机和小型机器使用：文件约为大模型的五分之一，计算快数倍，准确率略低。",
-    "A light model, for phones and small machines: about a fifth of the large one's file, several "
-    "times as fast, a little less accurate.",
+    "轻量模型，供手机和小型机器使用：文件约为大模型的五分之一，计算更快，准确率略低。",
+    "A light model, for phones and small machines: about a fifth of the large one's file, quicker, "
+    "a little less accurate.",
 )
 MILLISECONDS = Text("{} 毫秒", "{} ms")
 NOT_ADVICE = Text(
