@@ -8,6 +8,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,27 +64,22 @@ def in_openvino(file: Path, photos: np.ndarray) -> dict[str, np.ndarray]:
 
 def seen(recogniser: Recogniser, answers: list[Answer]) -> np.ndarray:
     """The photos as anybody would resize them: RGB in 0..255."""
-    size = recogniser.checkpoint.preprocessing.size
-    tensors = [recogniser.checkpoint.preprocessing.tensor(a.photo.image) for a in answers]
-    mean, std = (
-        np.reshape(values, (3, 1, 1)).astype(np.float32)
-        for values in (
-            recogniser.checkpoint.preprocessing.mean,
-            recogniser.checkpoint.preprocessing.std,
-        )
-    )
-    photos = np.stack([(tensor.numpy() * std + mean) * 255 for tensor in tensors])
-    assert photos.shape == (len(answers), 3, size, size)
-    return photos
+    preprocessing = recogniser.checkpoint.preprocessing
+    plain = replace(preprocessing, mean=(0, 0, 0), std=(1 / 255, 1 / 255, 1 / 255))
+    return np.stack([plain.tensor(answer.photo.image).numpy() for answer in answers])
 
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:
     return np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
-def test_another_runtime_finds_the_same(run, files, recogniser, answers):
-    found = run(files[run is in_openvino], seen(recogniser, answers))
+@pytest.fixture(scope="module", params=[in_onnxruntime, in_openvino])
+def found(request, files, recogniser, answers) -> dict[str, np.ndarray]:
+    """What another runtime finds in the photos of `answers`."""
+    return request.param(files[request.param is in_openvino], seen(recogniser, answers))
+
+
+def test_another_runtime_finds_the_same(found, recogniser, answers):
     A = np.stack([answer.features for answer in answers])
     pooled = A.mean((2, 3))
     head = recogniser.head
@@ -99,9 +95,7 @@ def test_another_runtime_finds_the_same(run, files, recogniser, answers):
         assert row.max() == pytest.approx(best.probability, rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
-def test_heatmaps_are_made_of_the_outputs_alone(run, files, recogniser, answers):
-    found = run(files[run is in_openvino], seen(recogniser, answers))
+def test_heatmaps_are_made_of_the_outputs_alone(found, answers):
     for answer, evidence in zip(answers, found["evidence"], strict=True):
         for candidate in answer.candidates:
             positive = np.maximum(evidence[answer.herbs.index(candidate.herb.zh)], 0)
