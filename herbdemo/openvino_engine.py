@@ -57,7 +57,7 @@ INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 class OpenVinoEngine:
-    """A network compiled for this CPU. Safe to share between threads: each has its own request.
+    """A network compiled for this CPU. Safe to share between threads, which take turns.
 
     Args:
         model: as `converted` gives it for this precision.
@@ -71,18 +71,19 @@ class OpenVinoEngine:
 
         # In int8 a few convolutions stay in the best of the others.
         hint = precisions({})[0] if precision == "int8" else precision
-        # LATENCY: all cores work on one photo, or one batch. Several requests at once take turns.
+        # LATENCY: all cores work on one photo, or one batch. Several requests at once would take
+        # turns as well, and each hold 7 MB and more as long as its thread lives.
         options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = openvino.Core().compile_model(model, "CPU", options)
-        self._own = threading.local()
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._request = compiled.create_infer_request()
+        self._turn = threading.Lock()
         self.name = f"cpu · openvino {precision}"
 
     def features(self, batch: Tensor) -> np.ndarray:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        # Copied: the request writes its next answer to the same memory.
-        return self._own.request.infer({0: batch.numpy()})[0].copy()
+        with self._turn:
+            # Copied: the request writes its next answer to the same memory.
+            return self._request.infer({0: batch.numpy()})[0].copy()
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,7 @@ class Batch:
         yield {self.notice: notice_html(t.MAKING)}
         shelf = Path(self.file.GRADIO_CACHE) / "piles"
         file = pile_desk.file_of(pile, data.get("file", ""), shelf)
+        self.file.temp_files.add(str(file))  # which Gradio deletes like uploads
         yield {self.file: str(file), self.notice: saving_html("#batch-file")}
 
     # What is drawn

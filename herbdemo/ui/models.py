@@ -110,6 +110,7 @@ class Models:
         file = shelf / secrets.token_hex(16) / f"{model}.zip"  # nobody can guess its address
         file.parent.mkdir(parents=True)
         export_zip(desk.registry(), model, file)
+        self.file.temp_files.add(str(file))  # which Gradio deletes like uploads
         return {self.file: str(file), self.notice: saving_html("#models-file")}
 
     def ask_publish(self, data: dict[str, str], who: Visitor) -> Change:

@@ -10,7 +10,7 @@ from herbdemo.ui import model, uploads
 from herbdemo.ui.pile_worker import WORKER
 
 log = logging.getLogger(__name__)
-PAUSE = 300  # seconds between two rounds
+PAUSE = 60  # seconds between two rounds
 
 
 def keep_clean() -> None:
