@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	if $$p -c '$(SUITS)' >/dev/null 2>&1; then echo $$p; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test unit lint format bench default-model audit sbom clean
+.PHONY: help venv run test unit lint format picture bench default-model space space-try audit sbom release clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +27,17 @@ test: $(VENV)/.test  ## run every test (ARGS="-k photo" for some)
 unit: $(VENV)/.test  ## run the quick tests only: no browser, no second process, no photos from outside
 	$(PY) -m pytest -m "not browser and not process and not data" $(ARGS)
 
-lint: $(VENV)/.dev  ## check the style (`make format` mends most of it)
+lint: $(VENV)/.dev  ## check style and types (`make format` mends most of the style)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m mypy
 
 format: $(VENV)/.dev  ## mend what can be mended of the style
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+picture: $(VENV)/.python  ## draw docs/architecture.svg anew from what the code imports
+	$(PY) -m scripts.architecture
 
 DATA := ../shared
 NAME := herbs-31-new
@@ -56,6 +60,15 @@ bench: $(VENV)/.bench  ## measure speed and write benchmarks/RESULTS.md, 15 minu
 	$(PY) -m benchmarks.report || failed="$$failed report"; \
 	[ -z "$$failed" ] || { echo "not measured:$$failed" >&2; exit 1; }
 
+release: $(VENV)/.release  ## check, build and tag VERSION=x.y.z; pushes nothing (ARGS=--dry-run to see)
+	$(PY) -m scripts.release $(VERSION) $(ARGS)
+
+space: $(VENV)/.app  ## build the folder of a Hugging Face Space and check it: build/space
+	$(PY) -m scripts.space $(ARGS)
+
+space-try: $(VENV)/.test  ## … and rehearse it: a clean environment, read-only code, a browser
+	$(PY) -m scripts.space_try $(ARGS)
+
 # In a place of their own, so that what they need is not taken for what the app needs.
 AUDIT := $(VENV)/audit
 audit: $(VENV)/.audit  ## look the installed packages up among known vulnerabilities (needs the internet)
@@ -68,7 +81,7 @@ sbom: $(VENV)/.audit  ## write the software bill of materials of what is install
 		--of JSON -o sbom.json $(PY)
 
 clean:  ## remove .venv and the caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 # Each stamp is newer than what it was installed from, so a second `make` has nothing to do.
 $(VENV)/.python:
@@ -95,6 +108,10 @@ $(VENV)/.bench: pyproject.toml $(VENV)/.app
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.test
 	$(PIP) --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.release: pyproject.toml $(VENV)/.dev
+	$(PIP) --quiet --editable '.[release]'
 	@touch $@
 
 $(VENV)/.audit: $(VENV)/.app

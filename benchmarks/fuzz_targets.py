@@ -385,7 +385,7 @@ def shrink_networks() -> None:
     """Let the package make networks of 32 features, so that a model is 30 kB, all else as it is."""
     from torch import nn
 
-    from herbdemo import network
+    from herbdemo import architectures, network
 
     class Narrow(network.ResNet50):
         def __init__(self, num_classes: int) -> None:
@@ -398,7 +398,7 @@ def shrink_networks() -> None:
             self.layer4 = nn.Sequential(network.Bottleneck(16, 8, 2))
             self.avgpool, self.fc = nn.AdaptiveAvgPool2d((1, 1)), nn.Linear(32, num_classes)
 
-    network.ResNet50 = Narrow
+    network.ResNet50 = architectures.ResNet50 = Narrow
 
 
 def small_models(folder: Path) -> list[Path]:

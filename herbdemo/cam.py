@@ -7,6 +7,7 @@ every feature map that they meet: gigabytes for one photo. The tests compare bot
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def raw_map(
     def score(output: Tensor) -> Tensor:
         return output[k] if j is None else output[k] - output[j]
 
-    inner = getattr(cam, "base_cam", cam)  # Finer-CAM wraps the method that it refines
+    inner: Any = getattr(cam, "base_cam", cam)  # Finer-CAM wraps the method that it refines
     maps = []
     whole = inner.get_cam_image
 
@@ -158,7 +159,8 @@ class Score(ScoreCAM):
         grads: np.ndarray,
     ) -> np.ndarray:
         A = torch.from_numpy(activations).to(self.device)
-        enlarge = nn.UpsamplingBilinear2d(size=input_tensor.shape[-2:])
+        height, width = input_tensor.shape[-2:]
+        enlarge = nn.UpsamplingBilinear2d(size=(height, width))
 
         def through(channels: np.ndarray) -> Tensor:
             masks = enlarge(A[:, channels])[0]

@@ -25,8 +25,11 @@ STRANGER = "stranger"  # the first candidate is easily taken for a herb that the
 class Candidate(Protocol):
     """One of the answer's herbs."""
 
-    herb: Herb
-    probability: float
+    @property
+    def herb(self) -> Herb: ...
+
+    @property
+    def probability(self) -> float: ...
 
 
 @dataclass(frozen=True)

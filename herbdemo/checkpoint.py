@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -24,15 +25,19 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from herbdemo.architectures import LIGHT, network_from_state
 from herbdemo.atomic import whole_folder
 from herbdemo.card_figures import are_sound
 from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors
 from herbdemo.fits import added_fits, limits_fit, statistics_fit
-from herbdemo.network import LIGHT, HerbNet, network_from_state
+from herbdemo.network import HerbNet
 
 SCHEMA = 1
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
+# Bytes that a foreign one may have. Ten thousand herbs make 250 MB of weights, a card of a few MB.
+LIMITS = {CARD: 16 << 20, WEIGHTS: (2 << 30) - 1}
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         the same checkpoint with the sha256 and the card as written.
 
     Raises:
-        HerbError: `folder` exists already.
+        HerbError: `folder` exists already, or the disk is full or cannot be written to.
     """
     folder = Path(folder)
     tensors = {
@@ -210,7 +215,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: str | Path) -> Checkpoint:
         "sha256": sha256,
     }
     text = card_named(card, checkpoint.id)
-    with whole_folder(folder) as temporary:
+    with disk_errors(), whole_folder(folder) as temporary:
         (temporary / WEIGHTS).write_bytes(data)
         (temporary / CARD).write_bytes(text)
     return replace(checkpoint, card=card, sha256=sha256)
@@ -301,7 +306,7 @@ def _preprocessing(values: Mapping[str, Any]) -> Preprocessing:
 
 
 @contextmanager
-def _opened(path: Path, *, hint: str) -> Iterator[BinaryIO]:
+def _opened(path: Path, *, hint: str) -> Iterator[BufferedReader]:
     try:
         with path.open("rb") as file:
             yield file

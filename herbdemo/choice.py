@@ -37,7 +37,7 @@ NO_LIMITS = Reason("这个模型没有通过 int8 的检验", "this model has no
 
 
 def same(correlation: float) -> Reason:
-    """An engine that may answer."""
+    """An engine that may answer: its maps agree with torch's by `correlation`, at most 1."""
     return Reason(
         f"它是这台电脑上最快的，所见与 torch 相同：特征图的相关系数不低于 {correlation:.4f}",
         "it is the fastest here and sees what torch sees: "
@@ -46,7 +46,7 @@ def same(correlation: float) -> Reason:
 
 
 def other(correlation: float) -> Reason:
-    """Why a faster engine may not answer."""
+    """Why a faster engine may not answer: its maps agree by no more than `correlation`."""
     return Reason(
         f"更快的引擎所见不同：与 torch 特征图的相关系数低至 {correlation:.4f}",
         "the faster engine sees something else: "

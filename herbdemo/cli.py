@@ -16,6 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,8 +43,24 @@ app.add_typer(models_app, name="models", invoke_without_command=True)
 
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 HEATMAP_SIDE = 1024  # pixels of the longest side of a heatmap's picture
+
+
+class Format(StrEnum):
+    """What `models export` writes."""
+
+    zip = "zip"
+    onnx = "onnx"
+    openvino = "openvino"
+    page = "page"
+
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Model = Annotated[str | None, typer.Option("--model", help="Id of a model; the active one.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Id of a model, or OWNER/NAME[@REVISION] on the Hub; the active one."
+    ),
+]
 
 
 def main() -> None:
@@ -120,7 +137,11 @@ def recognise(
         listed = stack.enter_context(given(photos))  # before anything is said: a zip may be refused
         stop = stack.enter_context(_stop_on_signal())
         advance = stack.enter_context(_progress("recognise"))
-        options = {"see": see, "shown": HEATMAP_SIDE if heatmaps else SHOWN, "stop": stop}
+        options: dict[str, Any] = {
+            "see": see,
+            "shown": HEATMAP_SIDE if heatmaps else SHOWN,
+            "stop": stop,
+        }
         total = _count(photos)
         batches = (
             recognised_into(out_, recogniser, photos, **options)
@@ -316,22 +337,24 @@ def train(
     Several processes share the work under torchrun, see docs/scale.md.
     """
     from herbdemo import distributed
+    from herbdemo.architectures import ARCHITECTURES
     from herbdemo.checkpoint import save_checkpoint
-    from herbdemo.network import ARCHITECTURES
     from herbdemo.recipe import PRESETS, from_nothing
     from herbdemo.registry import home
     from herbdemo.resume import STATE
     from herbdemo.start import start_from
     from herbdemo.train import train as run
+    from herbdemo.zero import check_preset
 
     if network not in (None, *ARCHITECTURES):
         raise typer.BadParameter(", ".join(ARCHITECTURES), param_hint="--network")
     if preset not in PRESETS:
         raise typer.BadParameter(", ".join(PRESETS), param_hint="--preset")
+    check_preset(preset)
     registry = _registry()
     target = registry.new_folder(name)  # a taken name is refused before hours of training
     run_folder = home() / "runs" / name
-    changes = {"epochs": epochs, "patience": patience, "batch": batch}
+    changes: dict[str, Any] = {"epochs": epochs, "patience": patience, "batch": batch}
     recipe = replace(PRESETS[preset], **{k: v for k, v in changes.items() if v is not None})
 
     with _stop_on_signal() as stop:
@@ -492,12 +515,44 @@ def delete(model_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 @models_app.command("export")
 def export_model(
     model_id: Annotated[str, typer.Argument(metavar="ID")],
-    file: Annotated[Path, typer.Argument(help="The zip to write.")],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            help="What to write: .onnx; .xml for OpenVINO, with a .bin beside it; a new folder "
+            "for a page; any other name for a zip.",
+        ),
+    ],
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Which, where the name does not say it.")
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="For a page: onnxruntime-web as npm packs it, or unpacked; fetched by default."
+        ),
+    ] = None,
 ) -> None:
-    """Write a model to one zip, to be imported on another computer."""
-    from herbdemo.portable import export_zip
+    """Write a model to a zip, to be imported on another computer, or for other programs.
 
-    out.print(str(export_zip(_registry(), model_id, file)), markup=False)
+    ONNX and OpenVINO: feature map, scores and evidence; see docs/export.md. A page recognises
+    herbs in the browser, offline.
+    """
+    by_name = {".onnx": Format.onnx, ".xml": Format.openvino}
+    format_ = format_ or by_name.get(target.suffix.lower(), Format.zip)
+    if format_ is Format.zip:
+        from herbdemo.portable import export_zip
+
+        export_zip(_registry(), model_id, target)
+    elif format_ is Format.page:
+        from herbdemo.browser import export_page
+
+        export_page(_registry().load(model_id), target, runtime=runtime)
+    else:
+        from herbdemo.export import export_onnx, export_openvino
+
+        write = export_onnx if format_ is Format.onnx else export_openvino
+        write(_registry().load(model_id), target)
+    out.print(str(target), markup=False)
 
 
 @models_app.command("import")

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from herbdemo.errors import HerbError
 from herbdemo.fonts import font
@@ -35,7 +35,10 @@ class Cell(NamedTuple):
 
 
 def write(cells: Iterable[Cell], path: Path, *, title: str, total: int) -> None:
-    """Write the sheets to the PDF `path`, page by page: one page is in memory at a time."""
+    """Write the sheets to the PDF `path`, page by page: one page is in memory at a time.
+
+    `total` is how many cells there are, which tells the number of pages.
+    """
     pages = -(-total // (COLUMNS * ROWS)) or 1
     with path.open("wb") as file:
         _write_pdf(_pages(cells, title, pages), file)
@@ -47,7 +50,7 @@ def _write_pdf(pages: Iterable[Image.Image], file: BinaryIO) -> None:
     Pillow's writer would hold all pages, or, appending, list all earlier ones again with each.
     """
     starts: dict[int, int] = {}  # object: where it starts
-    numbers = []  # of the pages' objects
+    numbers: list[int] = []  # of the pages' objects
 
     def add(number: int, entries: str, stream: bytes | None = None) -> None:
         starts[number] = file.tell()
@@ -156,7 +159,9 @@ def _plain(words: str, has_han: bool) -> str:
     return words if has_han else words.encode("ascii", "replace").decode()
 
 
-def _fitting(draw: ImageDraw.ImageDraw, words: str, found, room: float) -> str:
+def _fitting(
+    draw: ImageDraw.ImageDraw, words: str, found: ImageFont.FreeTypeFont, room: float
+) -> str:
     """`words`, or as many of them as there is room for; nothing in them may break the line."""
     words = "".join(c if c.isprintable() else " " for c in words)
     if draw.textlength(words, found) <= room:

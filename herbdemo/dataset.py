@@ -127,6 +127,7 @@ def split(
     are left out.
 
     Args:
+        val_share: of each herb's photos, 0..1. seed: deals groups out another way.
         learned: sha256 of files that a model has learned from; they and their copies stay in train.
         progress: told how many photos are done, of how many.
     """
@@ -138,7 +139,8 @@ def split(
     seen = 0
     for herb in sorted(by_herb):
         groups = _near_copies(
-            by_herb[herb], lambda done, _, seen=seen: progress(seen + done, len(samples))
+            by_herb[herb],
+            lambda done, _, seen=seen: progress(seen + done, len(samples)),  # type: ignore[misc]
         )
         seen += len(by_herb[herb])
         # By what a group shows: photos that are added later leave the order of the others alone.
@@ -160,7 +162,7 @@ def is_litter(name: str) -> bool:
 
 
 def fingerprint(image: Image.Image) -> int:
-    """What an RGB image looks like in 64 bits (pHash), as a signed integer for an int64 tensor.
+    """What an RGB image looks like in 64 bits (pHash, Zauner 2010), as a signed integer.
 
     Photos that differ in at most `HASH_DISTANCE` bits are copies: recompressed, resized, brighter.
     """

@@ -44,7 +44,7 @@ class Discriminant:
     def of(
         cls, count: np.ndarray, total: np.ndarray, moment: np.ndarray, *, shrink: float = SHRINK
     ) -> "Discriminant":
-        """From the sums that `moments` gives."""
+        """From the sums that `moments` gives: (herbs,), (herbs, D) and (D, D)."""
         count = np.maximum(count, 1)  # a herb whose photos do not open has no mean, not a wrong one
         within = covariance(count, total, moment)
         precision = shrunk_inverse(within, shrink)
@@ -85,13 +85,16 @@ def covariance(count: np.ndarray, total: np.ndarray, moment: np.ndarray) -> np.n
 
 
 def shrunk(spread: np.ndarray, share: float = SHRINK) -> np.ndarray:
-    """The covariance `spread` with `share` of it replaced by equal noise in all directions."""
+    """The covariance `spread` (D, D) with `share` of it replaced by equal noise in all directions.
+
+    Friedman 1989, "Regularized discriminant analysis": few photos leave some directions out.
+    """
     noise = np.trace(spread) / len(spread)
     return (1 - share) * spread + share * noise * np.eye(len(spread))
 
 
 def shrunk_inverse(spread: np.ndarray, share: float) -> np.ndarray:
-    """The inverse of `shrunk`, which always exists."""
+    """The inverse (D, D) of `shrunk`, which always exists."""
     factor, _ = lapack.dpotrf(shrunk(spread, share), lower=True)
     lower, _ = lapack.dpotri(factor, lower=True)  # a third of the time of numpy's general inverse
     return np.tril(lower) + np.tril(lower, -1).T
@@ -108,14 +111,20 @@ def blended(
 
     The discriminant is scaled so that its logits are as large as the trained head's: the factor is
     the least-squares fit over the training photos, which the sums give without them.
+
+    Args:
+        weight, bias: the trained head, (herbs, D) and (herbs,).
+        statistics: of the model, see `moments`.
+        share: how much of the discriminant, 0..1.
     """
     sums = moments(statistics)
     found, trained = centred(*Discriminant.of(*sums).head()), centred(weight, bias)
     scale = loudness(trained, found, *sums)
-    return tuple(
+    weight, bias = (
         ((1 - share) * t + share * scale * f).astype(np.float32)
         for t, f in zip(trained, found, strict=True)
     )
+    return weight, bias
 
 
 def loudness(
@@ -123,6 +132,7 @@ def loudness(
 ) -> float:
     """The factor that makes the logits of `other` most like those of `head`, in squares.
 
+    Over the photos behind the sums (herbs,), (herbs, D) and (D, D) that `moments` gives.
     0 where `other` says nothing at all.
     """
     photos, everything = count.sum(), total.sum(axis=0)
@@ -138,6 +148,6 @@ def loudness(
 
 
 def centred(weight: np.ndarray, bias: np.ndarray) -> Head:
-    """What all herbs have in common taken away, which no softmax can see."""
+    """W (herbs, D), b (herbs,) without what all herbs have in common, which no softmax can see."""
     weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     return weight - weight.mean(axis=0), bias - bias.mean()

@@ -106,7 +106,7 @@ def gather_objects(items: Sequence[Item]) -> list[Item]:
 
 
 def total(values: Tensor) -> Tensor:
-    """The sum of `values` over all processes, on the device of `values`."""
+    """The sum of `values` (…) over all processes, as large and on the same device."""
     if world() == 1:
         return values
     everything = values.detach().to(_device(), copy=True)
@@ -131,7 +131,7 @@ def any_of(flag: bool) -> bool:
 def fast_bfloat16() -> bool:
     """Whether bfloat16 is quicker than float32 here: on GPUs, and CPUs with AVX512-BF16 or AMX."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if torch.backends.mps.is_available():
         return False
     capability = torch.backends.cpu.get_cpu_capability()

@@ -7,7 +7,7 @@ left out, as if it had not been measured.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.scores import wilson
@@ -114,7 +114,7 @@ def _ranked(pairs: Iterable[tuple[str, int]]) -> tuple[tuple[Herb, int], ...]:
     return tuple((herb_named(zh), n) for zh, n in sorted(pairs, key=lambda pair: -pair[1]))
 
 
-def _count(n: object) -> bool:
+def _count(n: object) -> TypeGuard[int]:
     return isinstance(n, int) and not isinstance(n, bool) and 0 < n < _MOST
 
 

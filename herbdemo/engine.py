@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from herbdemo import zero
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.choice import ACCELERATOR, ASKED, NO_LIMITS, PREPARING, UNTRIED, Reason
 from herbdemo.errors import HerbError
@@ -31,8 +32,11 @@ class Engine(Protocol):
         why: the reason that it answers, where it was chosen among several.
     """
 
-    name: str
-    why: Reason | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def why(self) -> Reason | None: ...
 
     def features(self, batch: Tensor) -> np.ndarray:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
@@ -53,7 +57,7 @@ class TorchEngine:
     def __init__(self, network: HerbNet) -> None:
         self.device = best_device()
         # channels_last is what the convolutions want inside; without it they convert every time.
-        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.name = f"{self.device.type} · torch"
 
     def features(self, batch: Tensor) -> np.ndarray:
@@ -75,7 +79,9 @@ class ServingEngine:
         if settled:
             self._ready.set()
         else:
-            work = threading.Thread(target=self._prepare, args=(checkpoint, wanted), daemon=True)
+            work = threading.Thread(
+                target=self._prepare, args=(checkpoint, wanted, torch_engine), daemon=True
+            )
             work.start()
 
     @property
@@ -89,18 +95,18 @@ class ServingEngine:
         return self._now[1]
 
     def features(self, batch: Tensor) -> np.ndarray:
-        """See `Engine`."""
+        """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`."""
         return self._now[0].features(batch)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the choice is final; says whether it is."""
         return self._ready.wait(seconds)
 
-    def _prepare(self, checkpoint: Checkpoint, wanted: str) -> None:
+    def _prepare(self, checkpoint: Checkpoint, wanted: str, reference: TorchEngine) -> None:
         from herbdemo import half, openvino_engine
         from herbdemo.together import Together
 
-        reference = self._now[0]
+        engine: Engine
         try:
             if _on_accelerator(wanted):
                 engine, why = half.fastest(checkpoint, reference)
@@ -111,7 +117,7 @@ class ServingEngine:
             self._ready.set()
 
 
-def serving(checkpoint: Checkpoint) -> ServingEngine:
+def serving(checkpoint: Checkpoint) -> ServingEngine | zero.BorrowingEngine:
     """The engine to answer with: what HERBDEMO_ENGINE says, by default the fastest.
 
     "auto" and "openvino" are the fastest one that sees the same.
@@ -119,7 +125,8 @@ def serving(checkpoint: Checkpoint) -> ServingEngine:
     Raises:
         HerbError: HERBDEMO_ENGINE names none.
     """
-    return ServingEngine(checkpoint, wanted=wanted_engine())
+    engine = ServingEngine(checkpoint, wanted=wanted_engine())
+    return zero.BorrowingEngine(checkpoint.network, engine) if zero.on() else engine
 
 
 def said(card: Mapping[str, Any]) -> tuple[str, Reason]:
@@ -169,7 +176,9 @@ def wanted_engine() -> str:
 
 
 def best_device() -> torch.device:
-    """CUDA, Apple's MPS, or the CPU."""
+    """CUDA, Apple's MPS, or the CPU; on ZeroGPU the CPU, see `zero`."""
+    if zero.on():
+        return torch.device("cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -3,6 +3,8 @@
 import errno
 import re
 
+from herbdemo.traditional import is_traditional, traditional
+
 # No room on the disk, in the user's share of it, or in a single file.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = r"No space left on device|os error (?:{}|{}|{})\b".format(*_FULL)
@@ -27,8 +29,10 @@ class HerbError(Exception):
         return (_rebuild, (self.zh, self.en, self.hint))
 
     def say(self, language: str) -> str:
-        """The sentence in `language`: "zh", or English for anything else."""
-        return self.zh if language.startswith("zh") else self.en
+        """The sentence in `language`: "zh", "zh-Hant" (also as zh-TW, zh-HK), or else English."""
+        if is_traditional(language):
+            return traditional(self.zh)
+        return self.zh if language.casefold().startswith("zh") else self.en
 
 
 def shortage(error: BaseException) -> HerbError | None:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
-from herbdemo import distributed
+from herbdemo import distributed, zero
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, photos_below, scan
 from herbdemo.decoded import reduced
@@ -85,7 +85,7 @@ class Report:
         return {key: value for key, value in asdict(self).items() if value is not None}
 
 
-def engine_for(network: nn.Module, photos: int, *, sha256: str = "") -> Engine:
+def engine_for(network: HerbNet, photos: int, *, sha256: str = "") -> Engine:
     """What to look at so many photos with.
 
     OpenVINO in float32, where torch would run on the CPU: it finds the same to five digits, in two
@@ -102,7 +102,7 @@ def engine_for(network: nn.Module, photos: int, *, sha256: str = "") -> Engine:
         or not isinstance(network, HerbNet)
         or wanted_engine() == "torch"
     ):
-        return torch_engine
+        return zero.BorrowingEngine(network, torch_engine) if zero.on() else torch_engine
     from herbdemo.openvino_engine import fastest
 
     model = Checkpoint("", network, (), Preprocessing(), sha256=sha256)
@@ -219,7 +219,7 @@ def evaluate(
         sha256=checkpoint.sha256,
         failures=[
             {"file": str(path.relative_to(root)), "error": error.en}
-            for root, part in ((folder, features), (unknown, outside))
+            for root, part in ((folder, features), (unknown or "", outside))
             for path, error in part.failures
         ],
         not_in_model={herb: others.count(herb) for herb in sorted(set(others))},
@@ -258,7 +258,7 @@ def measure(
         },
         "mistakes": [
             {
-                "file": files[i],
+                "file": files[int(i)],
                 "herb": herbs[features.labels[i]],
                 "answer": herbs[order[i, 0]],
                 "probability": round(float(best[i]), 4),
@@ -272,6 +272,9 @@ def measure_unknown(head: Head, known: Features, strangers: Features) -> dict[st
     """The fields of a `Report` on telling herbs of the model from anything else.
 
     `fpr95` is the share of strangers taken for herbs when 95 % of the herbs are let through.
+
+    Raises:
+        HerbError: none of the strangers' photos can be opened.
     """
     if not len(strangers.labels):
         raise HerbError(

@@ -19,6 +19,13 @@ def home() -> Path:
     return Path(os.environ.get("HERBDEMO_HOME") or Path.home() / ".herbdemo")
 
 
+def shipped(name: str) -> Path:
+    """A folder that comes with the program: in the package, or in a checkout beside it."""
+    package = Path(__file__).resolve().parent
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
 def is_portable(name: str) -> bool:
     """Whether every system can keep a file of this name, and people see all of it."""
     return (
@@ -32,7 +39,7 @@ def is_portable(name: str) -> bool:
 def shown(name: str, *, limit: int = 40) -> str:
     """`name` as a sentence may hold it: nothing invisible, and the middle of a long one left out.
 
-    Its end stays, where the suffix is.
+    Its end stays, where the suffix is. `limit` is in characters.
     """
     clean = "".join("�" if unicodedata.category(c) in _INVISIBLE else c for c in name)
     half = limit // 2

@@ -176,8 +176,8 @@ class Photos:
 
     Attributes:
         files: names to show. herbs: what they are said to show.
-        sides: the shorter side in pixels, of the original. sha256: of the file.
-        prints: fingerprints, int64. answers: the herb that the model is `SURE` of, or "".
+        sides: the shorter side in pixels, of the original, (n,). sha256: of the file.
+        prints: fingerprints, int64 (n,). answers: the herb that the model is `SURE` of, or "".
     """
 
     files: Sequence[str]
@@ -190,7 +190,7 @@ class Photos:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is known of the photos of a library; all fields are equally long and in one order."""
+    """What is known of the n photos of a library, in one order; `prints` is int64 (n,)."""
 
     herbs: Sequence[str] = ()
     sha256: Sequence[str] = ()
@@ -205,15 +205,17 @@ def unreadable(refused: Iterable[tuple[str, str, HerbError]]) -> Iterator[Findin
 
 
 def too_small(photos: Photos) -> Iterator[Finding]:
+    """Photos whose shorter side is below `SMALLEST` pixels."""
     small = np.flatnonzero(photos.sides < SMALLEST)
-    for herb, files in _grouped((photos.herbs[i], photos.files[i]) for i in small).items():
+    for herb, files in _grouped((photos.herbs[i], photos.files[i]) for i in small.tolist()).items():
         yield _finding("too-small", herb, files, smallest=SMALLEST)
 
 
 def exact_copies(photos: Photos) -> Iterator[Finding]:
     """The same file twice: within a herb, and under two herbs."""
     first: dict[tuple[str, str], str] = {}
-    within, across = defaultdict(list), defaultdict(list)
+    within: dict[str, list[str]] = defaultdict(list)
+    across: dict[tuple[str, str], list[str]] = defaultdict(list)
     for herb, sha256, file in zip(photos.herbs, photos.sha256, photos.files, strict=True):
         if first.setdefault((sha256, herb), file) != file:
             within[herb].append(file)
@@ -259,8 +261,8 @@ def library_copies(photos: Photos, kept: Kept) -> Iterator[Finding]:
         for other in [herb_of[sha256]] if same else map(str, herbs[beside[row]]):
             kind = _SAME if same else _NEAR
             found[kind[other != herb], herb, other].append(photos.files[row])
-    for (kind, herb, other), files in found.items():
-        yield _finding(f"{kind}/library", herb, files, other=other)
+    for (rule, herb, other), files in found.items():
+        yield _finding(f"{rule}/library", herb, files, other=other)
 
 
 def merged(copies: Mapping[str, int]) -> Iterator[Finding]:
@@ -312,7 +314,7 @@ def numbers(
             yield _finding("few-photos", herb, n=count, fewest=FEWEST)
     some = {herb: count for herb, count in {**library, **counts}.items() if count}
     if some:
-        most, least = max(some, key=some.get), min(some, key=some.get)
+        most, least = max(some, key=some.__getitem__), min(some, key=some.__getitem__)
         if some[most] > IMBALANCE * some[least] and {most, least} & counts.keys():
             yield _finding("imbalance", most, n=some[most], other=least, least=some[least],
                            times=IMBALANCE)  # fmt: skip

@@ -84,7 +84,8 @@ def added_fits(card: Mapping[str, Any]) -> bool:
 
 def limits_fit(card: Mapping[str, Any]) -> bool:
     """Whether `temperature` and `thresholds` are numbers that can be calculated with."""
-    temperature, thresholds = card.get("temperature"), card.get("thresholds")
+    temperature: Any = card.get("temperature")
+    thresholds = card.get("thresholds")
     return (
         _is_number(temperature)
         and 1e-6 < temperature < 1e6

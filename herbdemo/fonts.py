@@ -4,6 +4,7 @@ import functools
 import shutil
 import subprocess
 from contextlib import suppress
+from typing import cast
 
 from PIL import ImageFont
 
@@ -37,7 +38,7 @@ def font(size: int, *, bold: bool = False) -> tuple[ImageFont.FreeTypeFont, bool
             found = ImageFont.truetype(path, size, index=face)
             if _has_chinese(found):
                 return found, True
-    return ImageFont.load_default(size), False
+    return cast("ImageFont.FreeTypeFont", ImageFont.load_default(size)), False
 
 
 def _has_chinese(found: ImageFont.FreeTypeFont) -> bool:

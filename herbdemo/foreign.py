@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from herbdemo.architectures import network_from_state
 from herbdemo.calibrate import as_saved, finish
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, scan, split
@@ -28,7 +29,7 @@ from herbdemo.evaluate import engine_for, extract
 from herbdemo.herbs import catalogue
 from herbdemo.keras_h5 import SIGNATURE, read_keras
 from herbdemo.labels import herbs_called, labels_of
-from herbdemo.network import HerbNet, network_from_state
+from herbdemo.network import HerbNet
 from herbdemo.pth import read_pth
 
 # How a training may have scaled its photos; the weights do not say. The names are of the numbers
@@ -41,7 +42,7 @@ PREPROCESSINGS: Mapping[str, Preprocessing] = MappingProxyType(
         "bytes": Preprocessing(mean=(0.0,) * 3, std=(1 / 255,) * 3),
     }
 )
-USUAL = MappingProxyType({"resnet50": "imagenet", "keras-resnet50": "unit"})
+USUAL: Mapping[str, str] = MappingProxyType({"resnet50": "imagenet", "keras-resnet50": "unit"})
 TRIED = 200  # photos; among four scalings the right one is far ahead
 MAX_HERBS = 20_000
 NEVER = math.nextafter(1, 2)  # no probability is as high
@@ -130,9 +131,10 @@ def imported(
         )
     named = herbs_called(labels)
     architecture = foreign.network.architecture
+    scaling = preprocessing or USUAL[architecture]
     told = {
         "sha256": foreign.sha256,
-        "preprocessing": preprocessing or USUAL[architecture],
+        "preprocessing": scaling,
         "not_fitted": [] if photos else ["temperature", "certain", "unknown", "statistics"],
     }
     if photos is None:
@@ -140,13 +142,13 @@ def imported(
             id=name,
             network=foreign.network,
             herbs=named,
-            preprocessing=PREPROCESSINGS[told["preprocessing"]],
+            preprocessing=PREPROCESSINGS[scaling],
             thresholds={"certain": NEVER},
             card={"imported": told},
         )
     samples = _samples(photos, dict(zip(labels, named, strict=True)))
     if not preprocessing:
-        told["preprocessing"] = _best(foreign.network, samples, named)
+        told["preprocessing"] = scaling = _best(foreign.network, samples, named)
     train, val = split(samples, progress=progress)
     if not val:
         raise HerbError(
@@ -160,7 +162,7 @@ def imported(
         name=name,
         architecture=architecture,
         herbs=named,
-        preprocessing=PREPROCESSINGS[told["preprocessing"]],
+        preprocessing=PREPROCESSINGS[scaling],
         train=train,
         val=val,
         card={"imported": told},

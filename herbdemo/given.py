@@ -34,6 +34,7 @@ def given(paths: Iterable[str | Path]) -> Iterator[Iterator[Given]]:
 
 
 def _below(path: Path, zips: ExitStack) -> Iterable[Given]:
+    found: Iterable[Given]
     if os.path.isdir(path):  # pathlib raises where a name is too long
         found = in_folder(path)
     elif path.suffix.lower() == ".zip":

@@ -45,14 +45,16 @@ class HalfEngine:
 
 
 def filled_up(batch: Tensor) -> Tensor:
-    """The batch with empty photos to the next of `SIZES`; it has no more than the last of them."""
+    """The batch (N, 3, H, W) with empty photos to the next of `SIZES`, which N does not exceed."""
     missing = next(size for size in SIZES if size >= len(batch)) - len(batch)
     return torch.cat([batch, batch.new_zeros(missing, *batch.shape[1:])]) if missing else batch
 
 
 def fastest(checkpoint: Checkpoint, reference: TorchEngine) -> tuple[Engine, Reason]:
     """Half precision, warmed up, if it sees what `reference` sees; and why."""
-    if reference.device.type != "cuda" or not torch.cuda.is_bf16_supported():
+    # Older GPUs, such as the T4, have the type and no hardware for it: slower than float32.
+    quick = torch.cuda.is_bf16_supported
+    if reference.device.type != "cuda" or not quick(including_emulation=False):
         return reference, ACCELERATOR
     try:
         engine, photos = HalfEngine(reference), check_photos(checkpoint.preprocessing)

@@ -25,6 +25,9 @@ FADE = 0.45  # map value from which its colour is at full opacity; below it the 
 def class_maps(A: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The raw, signed evidence for each herb: float32 (K, h, w).
 
+    Grad-CAM (Selvaraju et al. 2017) before its ReLU: A is averaged first, so the gradient of a
+    score is the same at each place, and no backward pass is needed to know it.
+
     Args:
         A: the feature map of one photo, (C, h, w).
         weights: of the channels, one row per herb wanted, (K, C), see `Head.map_weights`.
@@ -67,7 +70,10 @@ def resized(values: np.ndarray, size: tuple[int, int], *, smooth: bool = False) 
 
 
 def grad_cam(raw: np.ndarray, size: tuple[int, int] = (224, 224)) -> np.ndarray:
-    """Raw evidence (h, w) as pytorch-grad-cam returns it: scaled before and after enlarging."""
+    """Raw evidence (h, w) as pytorch-grad-cam returns it: scaled before and after enlarging.
+
+    float32 (height, width) in 0..1 for `size` (width, height) in px.
+    """
     return _min_max(resized(normalised(raw), size))
 
 
@@ -119,14 +125,15 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
     scale = longest / max(image.size)
     if scale >= 1:
         return image
-    size = tuple(max(1, round(side * scale)) for side in image.size)
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2)
 
 
 def contours(values: np.ndarray, levels: Sequence[float], *, cells: int = 56) -> list[np.ndarray]:
     """Lines of equal evidence: for each level float32 (segments, 2, 2), ends as (x, y) in 0..1.
 
-    Marching squares (Lorensen and Cline 1987, in the plane) on the map enlarged to `cells` a side.
+    Marching squares (Lorensen and Cline 1987, in the plane) on the map (h, w) enlarged to `cells` a
+    side. Levels are in the map's own unit.
     Where a line could be drawn in two ways it goes around the higher values.
     """
     fine = resized(values, (cells, cells), smooth=True)
@@ -179,7 +186,7 @@ def _interpolation(source: int, target: int, kernel: Callable) -> np.ndarray:
     weights = kernel(np.abs(centres[:, None] - cells))
     matrix = np.zeros((target, source), np.float32)
     for cell, column in zip(cells, weights.T, strict=True):
-        matrix[:, min(max(cell, 0), source - 1)] += column
+        matrix[:, min(max(int(cell), 0), source - 1)] += column
     return matrix
 
 
@@ -196,7 +203,10 @@ def _cubic(distance: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def colour_table(colormap: str, opacity: float = 1) -> np.ndarray:
-    """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak."""
+    """RGBA of 256 map values, uint8 (256, 4): the colours, transparent where evidence is weak.
+
+    `opacity` is that of the strongest evidence, 0..1.
+    """
     strength = np.linspace(0, 1, 256)
     if colormap == "contrast":
         strength = np.abs(2 * strength - 1)

@@ -22,7 +22,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from herbdemo.traditional import is_traditional, traditional
 
 TOXIC = MappingProxyType({"slightly toxic": "小毒", "toxic": "有毒", "highly toxic": "大毒"})
 
@@ -53,10 +55,9 @@ class Herb:
 
     def name(self, language: str) -> str:
         """What to call the herb in "zh", "zh-Hant" or "en"; the closest name there is, never ""."""
-        language = language.casefold().replace("_", "-")
-        if language.startswith(("zh-hant", "zh-tw", "zh-hk", "zh-mo")):
-            return self.zh_hant or self.zh
-        if language.startswith("zh"):
+        if is_traditional(language):
+            return self.zh_hant or traditional(self.zh)
+        if language.casefold().startswith("zh"):
             return self.zh
         return self.en or self.pinyin or self.zh
 
@@ -67,6 +68,7 @@ def catalogue() -> Mapping[str, Herb]:
     lists = [field.name for field in fields(Herb) if field.default == ()]
     herbs = {}
     with Path(__file__).with_name("herbs.csv").open(encoding="utf-8", newline="") as file:
+        row: dict[str, Any]
         for row in csv.DictReader(file):
             for column in lists:
                 row[column] = tuple(filter(None, row[column].split(";")))
@@ -205,7 +207,7 @@ def _simplified(key: str) -> str:
 
 
 @functools.cache
-def _opencc():  # imported late: dictionaries that most sessions never need
+def _opencc() -> Any:  # imported late: dictionaries that most sessions never need
     from opencc import OpenCC
 
     return OpenCC("t2s")

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi
@@ -12,6 +13,7 @@ from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 from herbdemo.card_figures import network_name
 from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
+from herbdemo.from_hub import is_on_hub
 from herbdemo.registry import Registry
 
 _LIMITS = {
@@ -45,7 +47,9 @@ def publish(
         HerbError: no token, no permission, no connection, or a name that the Hub does not take.
     """
     folder = registry.folder(model_id)
-    card = {**load_checkpoint(folder).card, "id": model_id}  # nobody could use a damaged one
+    card = load_checkpoint(folder).card  # nobody could use a damaged one
+    name = card["id"] if is_on_hub(model_id) else model_id
+    card = {**card, "id": name}
     _check_name(repo)
     token = token or os.environ.get("HF_TOKEN")
     if not token:
@@ -58,9 +62,9 @@ def publish(
             hint="hub-no-token",
         )
     disable_progress_bars()
-    files = {
+    files: dict[str, bytes | Path] = {
         "README.md": model_card(card, repo).encode(),
-        CARD: card_named(card, model_id),
+        CARD: card_named(card, name),
         WEIGHTS: folder / WEIGHTS,
     }
     api = HfApi(token=token)
@@ -69,7 +73,7 @@ def publish(
         api.create_commit(
             repo,
             [CommitOperationAdd(name, content) for name, content in files.items()],
-            commit_message=f"{model_id}: {len(card['herbs'])} herbs",
+            commit_message=f"{name}: {len(card['herbs'])} herbs",
         )
     except HfHubHTTPError as error:
         raise _refused(error.response.status_code) from error
@@ -92,10 +96,10 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
     network = str(card.get("architecture", "resnet50"))
     front = [
         "language: [zh, en]",
-        *([f"license: {licence}"] if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", licence) else []),
+        *([f"license: {licence}"] if _is_word(licence) else []),
         "library_name: herbdemo",
         "pipeline_tag: image-classification",
-        f"tags: [chinese-herbal-medicine, 中草药, {network}]",
+        f"tags: [chinese-herbal-medicine, 中草药{f', {network}' if _is_word(network) else ''}]",
     ]
     size = card["preprocessing"]["size"]
     body = [
@@ -106,6 +110,12 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
         *_accuracy(card),
         "## How to use it",
         "```\n"
+        f"python -m herbdemo recognise PHOTO --model {repo}\n"
+        f"HERBDEMO_MODEL={repo} python -m herbdemo serve\n"
+        "```",
+        f'From Python: `herbdemo.Recogniser.load("{repo}")`. `{repo}@COMMIT` stays with one '
+        "commit. To keep it with your own models:",
+        "```\n"
         f"hf download {repo} {CARD} {WEIGHTS} --local-dir ~/.herbdemo/models/{card['id']}\n"
         f"python -m herbdemo models activate {card['id']}\n"
         "```",
@@ -114,6 +124,11 @@ def model_card(card: Mapping[str, Any], repo: str) -> str:
         *("\n".join(f"- {text}" for text in _limits(card, language)) for language in ("en", "zh")),
     ]
     return "---\n" + "\n".join(front) + "\n---\n" + "\n\n".join(body) + "\n"
+
+
+def _is_word(text: str) -> bool:
+    """Whether the front matter may hold it as it is."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9.-]*", text) is not None
 
 
 def _accuracy(card: Mapping[str, Any]) -> list[str]:

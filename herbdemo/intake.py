@@ -117,6 +117,7 @@ def take_folder(
     base, folder = offered_folder(name)
     items, escaping = [], []
     for item in _items(folder):
+        assert isinstance(item.source, Path)
         if item.source.resolve().is_relative_to(base):
             items.append(item)
         else:
@@ -268,7 +269,7 @@ def _take(
         write_synced(making / names[item.herb] / f"{sha256}.jpg", data)
         return None
 
-    found, given = list(refused), Counter()
+    found, given = list(refused), Counter[str]()
     try:
         with disk_errors(), ThreadPoolExecutor(THREADS) as pool:
             for herb in names.values():

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,16 +24,18 @@ import filelock
 import psutil
 
 from herbdemo.atomic import replace_file
-from herbdemo.errors import HerbError, shortage
-from herbdemo.files import home, is_portable
+from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors, home, is_portable
 
 KINDS = ("extend", "train")
 # Seconds between asking a job to stop and ending it. A training needs some to make a model of its
 # best epoch; a server that closes is not given as long.
 PATIENCE, LAST_PATIENCE = 120.0, 20.0
 EVENTS, RESULT = "events.jsonl", "result.json"
-_RECORD = {"id": str, "kind": str, "who": str, "started": (int, float), "pid": int, "before": int,
-           "stopping": bool}  # fmt: skip
+_RECORD: dict[str, type | tuple[type, ...]] = {
+    "id": str, "kind": str, "who": str, "started": (int, float), "pid": int, "before": int,
+    "stopping": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,10 @@ class Jobs:
             running = self.latest()
             if running and running.state == "running":
                 raise _busy(running)
-            try:
-                self._launch(kind, Path(source).absolute(), name, dict(options or {}), who[:80])
-            except OSError as error:
-                raise shortage(error) or error from error
-        return self.latest()
+            self._launch(kind, Path(source).absolute(), name, dict(options or {}), who[:80])
+        job = self.latest()
+        assert job is not None
+        return job
 
     def latest(self) -> Job | None:
         """The job that is running, or the last one; None when there was none yet."""
@@ -151,8 +152,8 @@ class Jobs:
         """
         with self._lock():
             record = self._record()
-            process = record and self._process(record)
-            if process is None:
+            process = self._process(record) if record else None
+            if record is None or process is None:
                 return
             with contextlib.suppress(OSError):  # a full disk is a good reason to stop
                 self._write({**record, "stopping": True})
@@ -292,18 +293,19 @@ class Jobs:
         replace_file(self.root / "job.json", json.dumps(record, ensure_ascii=False).encode())
 
     @contextlib.contextmanager
-    def _lock(self):
+    def _lock(self) -> Iterator[None]:
         """Only one process at a time may start or stop a job."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        try:
-            with filelock.FileLock(self.root / "job.lock", timeout=10):
-                yield
-        except filelock.Timeout as error:
-            raise HerbError(
-                "另一项训练正在启动或停止。请稍后再试。",
-                "Another job is being started or stopped. Try again in a moment.",
-                hint="job-running",
-            ) from error
+        with disk_errors():
+            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                with filelock.FileLock(self.root / "job.lock", timeout=10):
+                    yield
+            except filelock.Timeout as error:
+                raise HerbError(
+                    "另一项训练正在启动或停止。请稍后再试。",
+                    "Another job is being started or stopped. Try again in a moment.",
+                    hint="job-running",
+                ) from error
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
@@ -323,7 +325,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 def _busy(job: Job) -> HerbError:
     since = datetime.fromtimestamp(job.started, UTC).astimezone()  # the server's own time zone
-    minutes = int((time.time() - job.started) / 60)
+    minutes = max(0, int((time.time() - job.started) / 60))  # the clock may have been set back
     return HerbError(
         f"{job.who or '有人'}正在训练“{job.id}”（{job.kind}），"
         f"从 {since:%H:%M} 开始，已 {minutes} 分钟。一次只能进行一项；请等它完成，或先停止它。",

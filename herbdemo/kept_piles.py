@@ -31,7 +31,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one pile may hold."""
+    """How much one pile may hold: so many photos, of so many bytes together."""
 
     photos: int
     bytes: int
@@ -233,7 +233,8 @@ def _check(photos: int, size: int, limits: Limits | None) -> None:
 
 
 def _inside(base: Path, one: Given) -> Path:
-    path = Path(one.read())
+    path = one.read()
+    assert isinstance(path, Path)
     if not path.resolve().is_relative_to(base):
         raise escapes()
     return path

@@ -69,11 +69,13 @@ def labels_in(value: object) -> tuple[str, ...] | None:
     for key in _KEYS:
         if key in value and (found := labels_in(value[key])):
             return found
-    for pairs in (
-        [(_number(key), name) for key, name in value.items()],
-        [(_number(number), name) for name, number in value.items()],
-    ):
-        if pairs and all(n is not None and isinstance(name, str) for n, name in pairs):
+    for items in (value.items(), [(number, name) for name, number in value.items()]):
+        pairs = [
+            (n, name)
+            for number, name in items
+            if isinstance(name, str) and (n := _number(number)) is not None
+        ]
+        if pairs and len(pairs) == len(value):
             return _in_order(pairs)
     return None
 
@@ -108,19 +110,22 @@ def _lines(text: str) -> tuple[str, ...]:
         pairs = [numbered(row) for row in rows]
         if pairs and pairs[0] is None:  # the names of the columns
             pairs = pairs[1:]
-        if pairs and None not in pairs:
-            return _in_order(pairs)
+        found = [pair for pair in pairs if pair]
+        if found and len(found) == len(pairs):
+            return _in_order(found)
     return _nonempty([_cells(row)[0] for row in rows])
 
 
 def _before(row: str) -> tuple[int, str] | None:
     first, *others = _cells(row) if _SPLIT.search(row) else row.split(maxsplit=1)
-    return (_number(first), others[0]) if others and _number(first) is not None else None
+    number = _number(first)
+    return (number, others[0]) if others and number is not None else None
 
 
 def _behind(row: str) -> tuple[int, str] | None:
     *others, last = _cells(row) if _SPLIT.search(row) else row.rsplit(maxsplit=1)
-    return (_number(last), others[0]) if others and _number(last) is not None else None
+    number = _number(last)
+    return (number, others[0]) if others and number is not None else None
 
 
 def _cells(row: str) -> list[str]:

@@ -44,6 +44,14 @@ class LightNet(HerbNet):
         herbs: in the head, at least 1.
     """
 
+    blocks: nn.Sequential
+    conv_stem: nn.Module
+    bn1: nn.Module
+    act1: nn.Module  # only where it is not in `bn1`
+    conv_head: nn.Module
+    bn2: nn.Module
+    act2: nn.Module  # only where there is a tail
+
     def __init__(self, architecture: str, herbs: int) -> None:
         super().__init__()
         self.architecture = architecture
@@ -51,6 +59,7 @@ class LightNet(HerbNet):
         body = timm.create_model(name, num_classes=herbs)
         for name, module in body.named_children():
             if name == "classifier":
+                assert isinstance(module, nn.Linear)
                 self.fc = module
             elif name not in ("global_pool", "flatten"):
                 self.add_module(name, module)
@@ -89,7 +98,7 @@ class _SameConv(nn.Conv2d):
 
 def _same(module: nn.Conv2d) -> nn.Conv2d:
     twin = _SameConv(
-        module.in_channels, module.out_channels, module.kernel_size, module.stride,
+        module.in_channels, module.out_channels, module.kernel_size[0], module.stride[0],
         groups=module.groups, bias=False,
     )  # fmt: skip
     twin.weight = module.weight

@@ -4,21 +4,17 @@ That shape is what makes everything else cheap: scores, heatmaps, contrasts, unk
 are all linear algebra on the feature map A (see `heatmap.py`). A tail, the layer that a few light
 networks have behind the average, sees no places: it only changes the weights of the map.
 
-`ResNet50` and `KerasResNet50` are here, the others in `light.py`.
+`ResNet50` and `KerasResNet50` are here, the others in `light`; `architectures` knows them by name.
 """
 
 import copy
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from herbdemo.errors import HerbError
-
-LIGHT = ("efficientnet-lite0", "ghostnet", "mnasnet", "mobilenetv3")
-ARCHITECTURES = ("resnet50", *LIGHT)  # what a card and `--network` may say
 FEATURES = 2048  # channels of A in a ResNet-50
 STRIDE = 32  # input pixels per cell of A: a 224 px photo gives a 7x7 map
 
@@ -63,7 +59,7 @@ class HerbNet(nn.Module):
     """What all networks have in common.
 
     Attributes:
-        architecture: its name, of `ARCHITECTURES`.
+        architecture: its name, as `architectures` has it.
         layers: the names of its four layers, at strides 4, 8, 16 and 32; the last makes A.
         fc: the linear layer, W (herbs, D) and b (herbs,).
         signed: whether half of what it sees is negative, as no ReLU comes before it.
@@ -164,7 +160,7 @@ class ResNet50(HerbNet):
         stem = [self.conv1, self.bn1, self.relu, self.maxpool]
         return [[*stem, self.layer1], [self.layer2], [self.layer3], [self.layer4]]
 
-    def forward(
+    def forward(  # type: ignore[override]  # the original's way to ask for more
         self, x: Tensor, need_fea: bool = False
     ) -> Tensor | tuple[list[Tensor], Tensor, Tensor]:
         """Logits (N, herbs); with `need_fea` ([x1, x2, x3, x4], pooled, logits)."""
@@ -270,54 +266,6 @@ def _stage(
     return nn.Sequential(block(inputs, width, stride), *rest)
 
 
-def new_network(architecture: str, herbs: int) -> HerbNet:
-    """A network of that architecture for so many herbs, with random weights.
-
-    Raises:
-        HerbError: this program has no such network.
-    """
-    if architecture == "resnet50":
-        return ResNet50(herbs)
-    if architecture == KerasResNet50.architecture:
-        return KerasResNet50(herbs)
-    if architecture in LIGHT:
-        from herbdemo.light import LightNet  # imported late: it needs torchvision, a second
-
-        return LightNet(architecture, herbs)
-    raise no_such_network(architecture)
-
-
-def network_from_state(state: Mapping[str, Tensor], architecture: str = "resnet50") -> HerbNet:
-    """A network with the weights of `state`, its head as wide as they say.
-
-    They are copied, so `state` may lie in a file that goes. The network comes in evaluation mode
-    and asks for no gradients.
-
-    Raises:
-        HerbError: the weights are those of another network, or there is no such architecture.
-    """
-    # timm, which the light networks have their names from, calls the head `classifier`.
-    state = {
-        "fc." + k.removeprefix("classifier.") if k.startswith("classifier.") else k: v
-        for k, v in state.items()
-    }
-    head = state.get("fc.weight")
-    if head is None or head.ndim != 2:
-        raise _other_weights(architecture)
-    with torch.device("meta"):  # no time spent on random weights that are overwritten at once
-        network = new_network(architecture, head.shape[0])
-    own = network.state_dict()
-    # Asked before anything is copied: a file may say that a tensor has any size.
-    if any(k not in own or v.shape != own[k].shape for k, v in state.items()):
-        raise _other_weights(architecture)
-    copies = {k: v.to(own[k].dtype, copy=True) for k, v in state.items()}
-    try:
-        network.load_state_dict(copies, assign=True)
-    except RuntimeError as error:  # torch lists every name that differs; a user needs one sentence
-        raise _other_weights(architecture) from error
-    return network.eval().requires_grad_(False)
-
-
 def replace_head(network: HerbNet, num_classes: int) -> None:
     """Give `network` a fresh linear head for `num_classes` herbs, in place."""
     network.fc = nn.Linear(network.fc.in_features, num_classes)
@@ -333,32 +281,3 @@ def with_head(network: HerbNet, weight: Tensor, bias: Tensor) -> HerbNet:
     twin.fc.weight.data, twin.fc.bias.data = weight, bias
     twin.fc.to(next(network.parameters()).device)
     return twin.eval().requires_grad_(False)
-
-
-def no_such_network(name: str) -> HerbError:
-    """What to tell whoever asks for a network that there is not."""
-    return HerbError(
-        f"没有“{name[:40]}”这种网络。可用的有：{'、'.join(ARCHITECTURES)}。",
-        f"There is no network “{name[:40]}”. Choose one of {', '.join(ARCHITECTURES)}.",
-        hint="no-such-network",
-    )
-
-
-def _other_weights(architecture: str) -> HerbError:
-    if architecture == "resnet50":
-        return HerbError(
-            "这些权重不是 ResNet-50 的。请提供 torchvision 结构的 ResNet-50 权重。",
-            "These weights are not those of a ResNet-50. Give weights of a torchvision ResNet-50.",
-            hint="weights-other-network",
-        )
-    if architecture == KerasResNet50.architecture:
-        return HerbError(
-            "这些权重不是原项目 Keras 网络的。请重新导入它的 .h5 文件。",
-            "These weights are not those of the original's Keras network. Import its .h5 again.",
-            hint="weights-other-network",
-        )
-    return HerbError(
-        f"这些权重不是 {architecture} 的。请提供 timm 结构的 {architecture} 权重。",
-        f"These weights are not those of a {architecture}. Give weights of timm's {architecture}.",
-        hint="weights-other-network",
-    )

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import openvino
 
     from herbdemo.engine import Engine
+    from herbdemo.network import HerbNet
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
 class OpenVinoEngine:
-    """A network compiled for this CPU. Safe to share between threads: each has its own request.
+    """A network compiled for this CPU. Safe to share between threads, which take turns.
 
     Args:
         model: as `converted` gives it for this precision.
@@ -70,18 +71,19 @@ class OpenVinoEngine:
 
         # In int8 a few convolutions stay in the best of the others.
         hint = precisions({})[0] if precision == "int8" else precision
-        # LATENCY: all cores work on one photo, or one batch. Several requests at once take turns.
+        # LATENCY: all cores work on one photo, or one batch. Several requests at once would take
+        # turns as well, and each hold 7 MB and more as long as its thread lives.
         options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = openvino.Core().compile_model(model, "CPU", options)
-        self._own = threading.local()
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._request = compiled.create_infer_request()
+        self._turn = threading.Lock()
         self.name = f"cpu · openvino {precision}"
 
     def features(self, batch: Tensor) -> np.ndarray:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        # Copied: the request writes its next answer to the same memory.
-        return self._own.request.infer({0: batch.numpy()})[0].copy()
+        with self._turn:
+            # Copied: the request writes its next answer to the same memory.
+            return self._request.infer({0: batch.numpy()})[0].copy()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def _chosen_now(checkpoint: Checkpoint, reference: "Engine") -> tuple["Engine", 
     """Try the precisions that this CPU is quick in, and keep what came out."""
     limits = limits_in(checkpoint.card)
     photos = check_photos(checkpoint.preprocessing)
+    engine: Engine
     for precision in precisions(limits):
         engine, why = engine_of(checkpoint, precision), same
         correlation = agreement(reference, engine, photos)
@@ -204,7 +207,7 @@ def converted(
     return model
 
 
-def _traced(network: nn.Module) -> "openvino.Model":
+def _traced(network: "HerbNet") -> "openvino.Model":
     """The network as one photo runs through it, for any number of photos of any size.
 
     Other threads may use the network meanwhile. `torch.export`, the newer way, disturbs them: it
@@ -226,7 +229,7 @@ def _traced(network: nn.Module) -> "openvino.Model":
 class _Features(nn.Module):
     """A network without its head, for the converter, which follows `forward`."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: "HerbNet") -> None:
         super().__init__()
         self.network = network
 

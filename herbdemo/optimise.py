@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from herbdemo.evaluate import Features
+from herbdemo.network import HerbNet
 from herbdemo.recipe import Recipe
 
 HEAD_DECAY = 1e-3  # L2 on the head that is fitted alone; the best on val among 1e-4 … 3e-3
@@ -14,6 +15,7 @@ def fit_head(head: nn.Linear, features: Features, *, smoothing: float) -> None:
     """Fit a linear head on cached features (N, D), each herb weighing the same.
 
     The problem is convex, so it is solved to the end, without a rate or an order to choose.
+    `smoothing` of the labels (Szegedy et al. 2016) is a share, 0..1.
     """
     x = torch.from_numpy(features.pooled).to(head.weight.device)
     y = torch.from_numpy(features.labels).to(head.weight.device)
@@ -34,7 +36,7 @@ def fit_head(head: nn.Linear, features: Features, *, smoothing: float) -> None:
     optimizer.step(loss)
 
 
-def careful_adamw(network: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+def careful_adamw(network: HerbNet, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW for the first `recipe.depth` parts of `network.trainable()`; all else is frozen.
 
     Each group has its full "rate" beside the "lr" that the schedule makes of it.
@@ -65,7 +67,7 @@ def freeze_batchnorm(network: nn.Module) -> None:
 
 
 def pruned_weights(network: nn.Module) -> tuple[list[nn.Parameter], list[Tensor]]:
-    """The trainable convolutions of a pruned network, and the masks of their nonzero weights.
+    """The trainable convolutions (out, in, h, w) of a pruned network, and masks of what is nonzero.
 
     AdamW moves every weight equally far, so it would bury the few that matter under noise where
     the many zeros were; they stay zero instead. A dense network has none.
@@ -80,15 +82,21 @@ def pruned_weights(network: nn.Module) -> tuple[list[nn.Parameter], list[Tensor]
 
 
 def keep_pruned(pruned: tuple[list[nn.Parameter], list[Tensor]]) -> None:
-    """Take the gradients of what is pruned away; see `pruned_weights`."""
+    """Take the gradients of what is pruned away, by weights and masks (out, in, h, w).
+
+    Called between the backward pass and the optimizer; see `pruned_weights`.
+    """
     weights, masks = pruned
     if weights:
-        torch._foreach_mul_([weight.grad for weight in weights], masks)
+        torch._foreach_mul_([w.grad for w in weights if w.grad is not None], masks)
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, *, decay: float) -> None:
-    """Move the averaged weights towards the current ones, where these can have moved."""
+    """Move the averaged weights towards the current ones, where these can have moved.
+
+    An exponential mean (Tarvainen and Valpola 2017) of which `decay` stays, 0..1.
+    """
     pairs = zip(average.parameters(), network.parameters(), strict=True)
     means, currents = zip(*((a, b) for a, b in pairs if b.requires_grad), strict=True)
     torch._foreach_lerp_(means, currents, 1 - decay)

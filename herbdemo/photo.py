@@ -233,7 +233,7 @@ def _upright_rgb(
     return picture, (size[::-1] if turn in _SIDEWAYS else size)
 
 
-def _draft(image: JpegImageFile, longest: int) -> None:
+def _draft(image: Image.Image, longest: int) -> None:
     """Let the decoder reduce a JPEG as far as `longest` allows, if `ENOUGH` is left."""
     width, height = image.size
     side = max(image.size)
@@ -288,8 +288,9 @@ def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """RGB as screens show it: phones write Display P3, cameras Adobe RGB, printers CMYK."""
     if profile and len(profile) <= MAX_PROFILE_BYTES:
         with suppress(Exception):  # a profile that does not fit must not cost the photo
-            if transform := _to_srgb(profile, image.mode):
-                return ImageCms.applyTransform(image, transform)
+            transform = _to_srgb(profile, image.mode)
+            if transform and (converted := ImageCms.applyTransform(image, transform)):
+                return converted
     return image.convert("RGB")
 
 

@@ -16,13 +16,20 @@ _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
 
 
 class Entry(NamedTuple):
+    """An entry of a TIFF directory: `count` values of a `kind`, see TIFF 6.0, section 2."""
+
     tag: int
     kind: int
-    count: int
+    count: int  # type: ignore[assignment]  # tuples have a method of that name
     field: bytes  # the value, or where it is when it does not fit
     order: str  # of its bytes, "<" or ">"
 
     def integers(self, data: bytes) -> tuple[int, ...]:
+        """Its values, which lie in the entry or elsewhere in `data`.
+
+        Raises:
+            KeyError, struct.error: they are no integers, or the file ends before them.
+        """
         size = self.count * _BYTES[self.kind]
         value = self.field
         if size > len(value):
@@ -43,8 +50,9 @@ def directory(data: bytes, start: int | None = None) -> Iterator[Entry]:
     start += struct.calcsize(order + entries)
     size = struct.calcsize(order + entry)
     table = data[start : start + count * size]
-    for fields in struct.iter_unpack(order + entry, table[: len(table) // size * size]):
-        yield Entry(*fields, order)
+    whole = table[: len(table) // size * size]
+    for tag, kind, number, field in struct.iter_unpack(order + entry, whole):
+        yield Entry(tag, kind, number, field, order)
     if len(table) < count * size:
         raise EOFError
 

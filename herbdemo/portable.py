@@ -12,16 +12,16 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from herbdemo.atomic import whole_file, whole_folder
-from herbdemo.checkpoint import CARD, WEIGHTS, card_named, load_checkpoint
+from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError, shortage
 from herbdemo.files import disk_errors
-from herbdemo.registry import Registry
+from herbdemo.registry import Registry, check_id
 
-# Bytes, unpacked. Ten thousand herbs make 250 MB of weights and a card of a few MB.
-LIMITS = {CARD: 16 << 20, WEIGHTS: (2 << 30) - 1}
 MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
 MAX_RATIO = 100  # unpacked to packed; pruned weights reach 5, bombs 1,000
 _END = struct.Struct("<4s4H2LH")  # the last record of a zip that has no comment
@@ -34,12 +34,14 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     Raises:
         HerbError: there is no such model, it is damaged, or `target` cannot be written.
     """
-    folder = registry.folder(model_id)
+    folder = registry.folder(check_id(model_id))
     card = card_named(load_checkpoint(folder).card, model_id)  # nobody could import a damaged one
     # Level 1 takes out the zeros of pruned weights; no level finds more.
-    packing = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1, "strict_timestamps": False}
+    packing = partial(
+        zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
+    )
     try:
-        with whole_file(target) as file, zipfile.ZipFile(file, "w", **packing) as archive:
+        with whole_file(target) as file, packing(file, "w") as archive:
             archive.writestr(f"{model_id}/{CARD}", card)
             archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
     except OSError as error:
@@ -143,7 +145,7 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         raise _damaged() from error
 
 
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target) -> None:
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: BinaryIO) -> None:
     try:
         source = archive.open(entry)
     except Exception as error:

@@ -33,7 +33,10 @@ from herbdemo.scores import UNKNOWN, Head
 
 @dataclass(frozen=True)
 class Preflight:
-    """The report. `photos` and `herbs` count what can be used; `new_herbs` the model lacks."""
+    """The report. `photos` and `herbs` count what can be used; `new_herbs` the model lacks.
+
+    `seconds` is how long the look took.
+    """
 
     photos: int
     herbs: dict[str, int]
@@ -202,7 +205,7 @@ def _answers(checkpoint: Checkpoint) -> Callable[[Sequence[_Look]], list[str]]:
     def answers(looks: Sequence[_Look]) -> list[str]:
         if not looks:
             return []
-        A = engine.features(torch.stack([look.tensor for look in looks]))
+        A = engine.features(torch.stack([look.tensor for look in looks if look.tensor is not None]))
         pooled = head.embed(A.mean(axis=(2, 3)))
         probabilities, familiarity = head.probabilities(pooled), head.familiarity(pooled)
         return [

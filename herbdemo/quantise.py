@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     import openvino
 
     from herbdemo.engine import TorchEngine
+    from herbdemo.network import HerbNet
 
 # These see the photo, or what the first one made of it, and stay as they are: in eight bits they
 # harm the answers more than all others together, and are 5 % of the work.
-STAY = {"conv1", "layer1.0.conv1", "layer1.0.downsample.0"}
+STAY = {"conv1", "stem.conv", "layer1.0.conv1", "layer1.0.downsample.0"}
 BINS = 4096
 SHARES = np.linspace(0.2, 1, 81)  # of the largest number seen: the limits that are tried
 
@@ -34,7 +35,7 @@ def limits_in(card: Mapping[str, Any]) -> dict[str, float]:
     sound = isinstance(limits, dict) and all(
         isinstance(limit, int | float) and 0 < limit < np.inf for limit in limits.values()
     )
-    return limits if sound else {}
+    return limits if limits and sound else {}
 
 
 def limits_of(engine: "TorchEngine", batches: Iterable[Tensor]) -> dict[str, float]:
@@ -65,7 +66,7 @@ def limits_of(engine: "TorchEngine", batches: Iterable[Tensor]) -> dict[str, flo
     }
 
 
-def simulated(network: nn.Module, limits: Mapping[str, float]) -> nn.Module:
+def simulated(network: "HerbNet", limits: Mapping[str, float]) -> "HerbNet":
     """A copy of `network` that rounds as eight bits do, in floating point on any device."""
     network = copy.deepcopy(network)
     for name, convolution in _convolutions(network):
@@ -156,7 +157,8 @@ class _Histogram:
 
         def error(limit: float) -> float:
             step = limit / 255
-            return counts @ (np.minimum(np.round(middles / step) * step, limit) - middles) ** 2
+            found = np.minimum(np.round(middles / step) * step, limit)
+            return float(counts @ (found - middles) ** 2)
 
         return min((self.most * share for share in SHARES), key=error)
 

@@ -109,6 +109,7 @@ class Answer:
                 {
                     "herb": candidate.herb.zh,
                     "zh": candidate.herb.zh,
+                    "zh_hant": candidate.herb.name("zh-Hant"),
                     "pinyin": candidate.herb.pinyin,
                     "latin": candidate.herb.latin,
                     "en": candidate.herb.en,
@@ -175,6 +176,20 @@ class Recogniser:
         self.head = Head.of(checkpoint)
         self.token = object()
 
+    @classmethod
+    def load(cls, model: str | None = None) -> "Recogniser":
+        """The model of this id, ready to answer with the fastest engine there is.
+
+        Args:
+            model: one of this computer, or one on the Hub by its name: "owner/name" or
+                "owner/name@revision". The active one by default.
+
+        Raises:
+            HerbError: there is no such model, it is damaged, or the Hub does not give it.
+        """
+        checkpoint = Registry().load(model)
+        return cls(checkpoint, engine=serving(checkpoint))
+
     @property
     def device(self) -> str:
         """What the network runs on, such as "cpu · torch"."""
@@ -188,7 +203,7 @@ class Recogniser:
         return answers
 
     def features(self, batch: torch.Tensor) -> np.ndarray:
-        """The feature maps of prepared photos of any size: see `Engine.features`."""
+        """A (N, C, h, w) of prepared photos (N, 3, H, W) of any size, see `Engine.features`."""
         return self.engine.features(batch)
 
     def prepare(self, photo: Photo) -> Prepared:

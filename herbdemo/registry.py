@@ -2,11 +2,13 @@
 
 The shipped model lies in the repository's `weights/` and cannot be deleted. What users train lies
 in `HERBDEMO_HOME/models/`. Which one is in use is one line in `HERBDEMO_HOME/active.json`, replaced
-atomically, together with the ones used before it.
+atomically, together with the ones used before it. Wherever an id is asked for, a model's name on
+the Hub does as well, see `from_hub`. HERBDEMO_MODEL names the one in use before any is activated.
 """
 
 import builtins
 import json
+import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +17,10 @@ from typing import Any
 from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
-from herbdemo.files import home, is_portable
+from herbdemo.files import disk_errors, home, is_portable, shipped
+from herbdemo.from_hub import fetched, is_on_hub
 
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+SHIPPED = shipped("weights")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -35,7 +38,11 @@ class ModelInfo:
 
 
 def check_id(model_id: str) -> str:
-    """`model_id` if it can name a folder on every system, else a HerbError."""
+    """`model_id`, where it can name a folder on every system.
+
+    Raises:
+        HerbError: it cannot.
+    """
     if not _can_name(model_id):
         raise HerbError(
             "模型名只能用小写字母、数字、点、横线和下划线，以字母或数字开头，不以点结尾，"
@@ -65,23 +72,27 @@ class Registry:
         self.own = own or home()
 
     def list(self) -> list[ModelInfo]:
-        """All models, the shipped ones first; a damaged one is listed with its problem."""
-        active = self.active_id()
+        """All models, the shipped ones first; a damaged one is listed with its problem.
+
+        Of those on the Hub, the one in use and the one that HERBDEMO_MODEL names.
+        """
+        active, folders = self.active_id(), self._folders()
+        on_hub = dict.fromkeys(id_ for id_ in (self._first(folders), active) if is_on_hub(id_))
         models = []
-        for folder in self._folders().values():
-            shipped = folder.parent == self.shipped
+        for model_id in [*on_hub, *folders]:
+            shipped = model_id in folders and folders[model_id].parent == self.shipped
             try:
-                card = read_card(folder)
+                card = read_card(self.folder(model_id))
             except HerbError as error:
-                models.append(ModelInfo(folder.name, 0, shipped, folder.name == active, "", {},
+                models.append(ModelInfo(model_id, 0, shipped, model_id == active, "", {},
                                         (error.zh, error.en)))  # fmt: skip
                 continue
             models.append(
                 ModelInfo(
-                    id=folder.name,
+                    id=model_id,
                     herbs=len(card["herbs"]),
                     shipped=shipped,
-                    active=folder.name == active,
+                    active=model_id == active,
                     sha256=card["sha256"],
                     metrics=card.get("metrics", {}),
                 )
@@ -92,13 +103,20 @@ class Registry:
         """The model `model_id`, or the active one.
 
         Raises:
-            HerbError: there is no such model, or it is damaged.
+            HerbError: there is no such model, it is damaged, or the Hub does not give it.
         """
-        folder = self.folder(model_id or self.active_id())
-        return replace(load_checkpoint(folder), id=folder.name)  # folders may be renamed by hand
+        model_id = model_id or self.active_id()
+        # Folders may be renamed by hand.
+        return replace(load_checkpoint(self.folder(model_id)), id=model_id)
 
     def folder(self, model_id: str) -> Path:
-        """Where the model lies; a HerbError when there is none of that name."""
+        """Where the model lies.
+
+        Raises:
+            HerbError: there is none of that name, or the Hub does not give it.
+        """
+        if is_on_hub(model_id):
+            return fetched(model_id)
         folder = self._folders().get(model_id)
         if folder is None:
             raise HerbError(
@@ -116,14 +134,19 @@ class Registry:
         return self.own / "models" / model_id
 
     def active_id(self) -> str:
-        """The model in use: the one last activated that is still there, else the first of `list`.
+        """The model in use: the one last activated that is still there, else the first one.
 
-        The shipped model is the first, where there is one.
+        That is the one that HERBDEMO_MODEL names, or the shipped one.
+
+        Raises:
+            HerbError: there is no model at all.
         """
         folders = self._folders()
-        for model_id in [*reversed(self._trail()), *folders]:
-            if model_id in folders:
+        for model_id in reversed(self._trail()):
+            if model_id in folders or is_on_hub(model_id):
                 return model_id
+        if first := self._first(folders):
+            return first
         raise HerbError(
             "没有模型。请重新下载程序，或用 python -m herbdemo train 训练一个。",
             "There is no model. Download the program again, or train one with "
@@ -138,12 +161,16 @@ class Registry:
         self._write_trail(trail[-20:])
 
     def rollback(self) -> str:
-        """Go back to the model used before the active one; returns its id."""
+        """Go back to the model used before the active one; returns its id.
+
+        Raises:
+            HerbError: there was none before it.
+        """
         folders, active = self._folders(), self.active_id()
-        trail = [model_id for model_id in self._trail() if model_id in folders]
+        trail = [id_ for id_ in self._trail() if id_ in folders or is_on_hub(id_)]
         while trail and trail[-1] == active:  # twice in a row where one between was deleted
             trail.pop()
-        if not trail and active == next(iter(folders)):
+        if not trail and active == self._first(folders):
             raise HerbError(
                 "没有更早的模型可以退回。",
                 "There is no earlier model to go back to.",
@@ -153,7 +180,18 @@ class Registry:
         return self.active_id()
 
     def delete(self, model_id: str) -> None:
-        """Delete one of the user's models that is not in use."""
+        """Delete one of the user's models that is not in use.
+
+        Raises:
+            HerbError: there is none of that name, it comes with the program or lies on the Hub, or
+                it is in use.
+        """
+        if is_on_hub(model_id):
+            raise HerbError(
+                "这个模型在 Hugging Face 上，不能从这里删除。",
+                "This model is on Hugging Face and cannot be deleted from here.",
+                hint="model-on-hub",
+            )
         folder = self.folder(model_id)
         if folder.parent == self.shipped:
             raise HerbError(
@@ -167,7 +205,8 @@ class Registry:
                 "This model is in use. Activate another one first, then delete it.",
                 hint="model-active",
             )
-        remove_folder(folder)
+        with disk_errors():
+            remove_folder(folder)
 
     def _folders(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -178,6 +217,10 @@ class Registry:
                         found.setdefault(folder.name, folder)
         return found
 
+    def _first(self, folders: dict[str, Path]) -> str:
+        """The model in use before any was activated; "" where there is none."""
+        return os.environ.get("HERBDEMO_MODEL", "").strip() or next(iter(folders), "")
+
     def _trail(self) -> builtins.list[str]:
         try:
             trail = json.loads((self.own / "active.json").read_text())["trail"]
@@ -186,4 +229,5 @@ class Registry:
             return []  # no pointer, or not ours: the shipped model serves
 
     def _write_trail(self, trail: builtins.list[str]) -> None:
-        replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())
+        with disk_errors():
+            replace_file(self.own / "active.json", json.dumps({"trail": trail}).encode())

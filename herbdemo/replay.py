@@ -21,6 +21,7 @@ from herbdemo.checkpoint import Checkpoint
 from herbdemo.discriminant import covariance, moments, shrunk
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import Features, joined
+from herbdemo.network import HerbNet
 from herbdemo.solve import Added
 
 REHEARSED = 100  # features per herb that the head is fitted on
@@ -52,7 +53,7 @@ class Memory:
     signed: bool = False
 
     def draw(self, positions: np.ndarray, rng: np.random.Generator) -> Features:
-        """One feature vector for each of `positions` in `replayed`, with its label."""
+        """One feature vector (D,) for each of `positions` (n,) in `replayed`, with its label."""
         noise = rng.standard_normal((len(positions), len(self.factor)), np.float32)
         drawn = self.mean[positions] + noise @ self.factor.T
         seen = drawn if self.signed else np.maximum(drawn, 0)  # features come after ReLU
@@ -177,7 +178,7 @@ class Anchor(nn.Module):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: HerbNet,
         memory: Memory,
         autocast: Callable[[], AbstractContextManager] = nullcontext,
     ) -> None:

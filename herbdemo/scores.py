@@ -133,7 +133,7 @@ class Head:
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis, safe for large logits.
+    """Softmax over the last axis of (…, herbs), safe for large logits.
 
     Raises:
         HerbError: some are no numbers: the weights that they come from are spoilt, or too large.
@@ -156,7 +156,7 @@ def expected_calibration_error(
     """ECE (Naeini et al. 2015): mean gap between confidence and accuracy, over equal-width bins.
 
     Args:
-        probability: of the best herb, per photo, in 0..1. right: whether that herb is the true one.
+        probability: (n,), 0..1, of the best herb. right: bool (n,), whether it is the true one.
     """
     bin_of = np.minimum((probability * bins).astype(int), bins - 1)
     gaps = [
@@ -167,7 +167,7 @@ def expected_calibration_error(
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927), honest also near 0 and 1."""
+    """95 % interval, in 0..1, of the share hits/total (Wilson 1927), honest also near 0 and 1."""
     z, share = 1.96, hits / total
     centre = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * np.sqrt(share * (1 - share) / total + z * z / (4 * total**2))
@@ -194,4 +194,5 @@ def roots(pooled: np.ndarray, *, both: bool) -> np.ndarray:
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
+    """The rows (n, D) at length 1; a row of zeros stays as it is."""
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

@@ -127,7 +127,12 @@ def solved(
     share: float = SHARE,
     leads: Sequence[float] = LEADS,
 ) -> tuple[Checkpoint, Judged]:
-    """The model of a base and added photos, and what it says of each of these when left out."""
+    """The model of a base and added photos, and what it says of each of these when left out.
+
+    Args:
+        share: of what the trained head knew beyond the discriminant, kept for old herbs; 0..1.
+        leads: what is tried as the lead of new herbs, in units of the temperature.
+    """
     base = replace(base, id=name, sha256="")
     if not len(added.pooled):
         return base, Judged(base.herbs, np.zeros((0, len(base.herbs))), (), ())

@@ -100,7 +100,10 @@ def _limit(recogniser: Recogniser, photos: int) -> float:
 
 
 def fuse(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities (..., herbs) of groups of photos with these logits (..., photos, herbs)."""
+    """Probabilities (..., herbs) of groups of photos with these logits (..., photos, herbs).
+
+    From the mean of the photos' logits: the geometric mean of what they say one by one.
+    """
     return softmax(logits.mean(axis=-2) / temperature)
 
 

@@ -8,15 +8,10 @@ import safetensors
 from safetensors.torch import load_file
 from torch import Tensor
 
+from herbdemo.architectures import ARCHITECTURES, network_from_state, new_network, no_such_network
 from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.errors import HerbError
-from herbdemo.network import (
-    ARCHITECTURES,
-    HerbNet,
-    network_from_state,
-    new_network,
-    no_such_network,
-)
+from herbdemo.network import HerbNet
 from herbdemo.registry import Registry
 
 # What EfficientNet-Lite learned from: (x - 127) / 128, as its authors have it.

@@ -43,7 +43,10 @@ class Together:
         self._turn = threading.Lock()
 
     def features(self, batch: Tensor) -> np.ndarray:
-        """See `Engine`. An error reaches all whose photos were in the pass."""
+        """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`.
+
+        An error reaches all whose photos were in the pass.
+        """
         mine = _Waiting(batch)
         with self._list:
             self._waiting.append(mine)
@@ -52,6 +55,7 @@ class Together:
                 self._run(self._taken(mine))
         if mine.error is not None:
             raise mine.error
+        assert mine.found is not None
         return mine.found
 
     def _taken(self, mine: _Waiting) -> list[_Waiting]:

@@ -149,7 +149,7 @@ def train(
                 if not distributed.any_of(stop()):
                     with suppress(StoppedError):
                         report = trained(start.model, before, after, val_samples,
-                                         memory and memory.held_out,
+                                         memory.held_out if memory else None,
                                          opened=opened, known=at_last,
                                          progress=lambda *_: _give_up(stop))  # fmt: skip
                         return replace(after, card={**after.card, "proof": report})
@@ -206,7 +206,7 @@ def fit(
     say(Event("start", {"herbs": len(herbs), "train": len(train_samples), "val": len(val_samples)}))
 
     # 1. The head, on features of the network as it is.
-    network = network.eval().to(device, memory_format=torch.channels_last)
+    network = network.eval().to(device).to(memory_format=torch.channels_last)
     anchor = None
     if memory and recipe.epochs:
         anchor = Anchor(copy.deepcopy(network), memory, accelerator.autocast)
@@ -307,7 +307,7 @@ def fit(
 class Learner(nn.Module):
     """One forward call around all that learns: it is where the processes' gradients meet."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: HerbNet) -> None:
         super().__init__()
         self.network = network
 
@@ -332,10 +332,11 @@ def _loss(
     misfit = partial(functional.cross_entropy, reduction="sum", label_smoothing=recipe.smoothing)
     if memory is None:
         return misfit(learner(x)[1], target) / batch
+    assert anchor is not None
     drawn = memory.batch(batch, rng)
-    rows = distributed.shard(range(batch))
-    remembered = torch.from_numpy(drawn.pooled[rows.start : rows.stop]).to(x.device)
-    labels = torch.from_numpy(drawn.labels[rows.start : rows.stop]).to(x.device)
+    rows = np.array(distributed.shard(range(batch)), int)
+    remembered = torch.from_numpy(drawn.pooled[rows]).to(x.device)
+    labels = torch.from_numpy(drawn.labels[rows]).to(x.device)
     pooled, logits, rehearsed = learner(x, remembered)
     share = len(memory.replayed) / logits.shape[1]  # each herb weighs the same
     photos = misfit(logits, target) + recipe.hold * anchor(x, pooled, logits).sum()

@@ -10,7 +10,7 @@ _PARTS = (
     ("左侧", "on the left"), ("中间", "in the middle"), ("右侧", "on the right"),
     ("左下", "in the lower left"), ("下方", "at the bottom"), ("右下", "in the lower right"),
 )  # fmt: skip
-_EVERYWHERE = ("散布全图", "all over the photo")
+_EVERYWHERE = ("全图各处", "all over the photo")
 _SHARE = 0.6  # of what is bright; more than half, so that neither of two like spots is left out
 _MOST = 3  # parts that are named; a sentence with more of them says no more than "all over"
 

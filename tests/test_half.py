@@ -46,14 +46,14 @@ def test_without_a_gpu_for_it_torch_stays(toy, reference):
 
 
 def test_what_goes_wrong_costs_only_speed(toy, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     reference = Gpu(toy.network)  # its parts refuse a device that is none
     monkeypatch.setattr(HalfEngine, "features", lambda *given: 1 / 0)
     assert half.fastest(toy, reference) == (reference, BROKEN)
 
 
 def test_it_is_warmed_up_in_every_size_once_it_agrees(toy, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     reference = Gpu(toy.network)
     sizes = []
 

@@ -4,9 +4,10 @@ Counted, not timed: what is counted here is what a slow request would do more of
 """
 
 import collections
+import contextlib
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +151,17 @@ def test_two_who_ask_at_once_are_answered_by_one_forward(done, photo):
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(ask, range(4)))) == 1
     assert done["forward"] == 1
+
+
+def test_whoever_finds_all_turns_taken_waits(used, photo):
+    with ThreadPoolExecutor(1) as pool:
+        with contextlib.ExitStack() as taken:
+            for _ in range(model.AT_ONCE):
+                taken.enter_context(model.turn())
+            waiting = pool.submit(model.recognise, photo)
+            assert not wait([waiting], timeout=0.5).done
+            assert model.recognise(photo, patience=0.1) is None  # a frame does not wait for long
+        assert waiting.result(60).candidates
 
 
 def test_an_error_is_not_kept(used, photo, tmp_path):

@@ -1,18 +1,14 @@
 """hub.py, as users call it, against a Hub that is a real HTTP server on this computer."""
 
-import base64
-import hashlib
 import json
 import os
-import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from fake_hub import TOKEN, FakeHub, serving
 from toys import HERBS, model_copy, refusal
 
 from herbdemo.checkpoint import CARD, WEIGHTS, read_card
@@ -20,112 +16,12 @@ from herbdemo.hub import model_card, publish
 from herbdemo.registry import Registry
 
 ROOT = Path(__file__).resolve().parent.parent
-TOKEN = "hf_" + "t" * 34
-
-
-class FakeHub(ThreadingHTTPServer):
-    """As much of the Hub as an upload asks for: repositories, and large files beside them.
-
-    `repos` maps a repository's name to its commits, each a dict of path -> content. `refuse` maps
-    the beginning of a request's path to the status with which it ends.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.repos: dict[str, list[dict[str, bytes]]] = {}
-        self.created: list[dict] = []
-        self.large: dict[str, bytes] = {}
-        self.refuse: dict[str, int] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeHub
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-    def answer(self, status: int, value: object) -> None:
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def refused(self) -> bool:
-        for start, status in self.server.refuse.items():
-            if self.path.startswith(start):
-                self.answer(status, {"error": f"secret words of {self.path}"})
-                return True
-        return False
-
-    def do_PUT(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.refused():
-            return
-        oid = self.path.rpartition("/")[2]
-        assert hashlib.sha256(content).hexdigest() == oid
-        self.server.large[oid] = content
-        self.answer(200, {})
-
-    def do_POST(self) -> None:
-        hub, path = self.server, self.path
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.refused():
-            return
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
-            self.answer(401, {"error": "Invalid user token."})
-        elif path == "/api/validate-yaml":
-            front = json.loads(body)["content"].split("---\n")[1]
-            assert all(re.match(r"[a-z_]+: \S", line) for line in front.splitlines())
-            self.answer(200, {"warnings": [], "errors": []})
-        elif path == "/api/repos/create":
-            wanted = json.loads(body)
-            name = f"{wanted['organization']}/{wanted['name']}"
-            hub.created.append(wanted)
-            there = name in hub.repos
-            hub.repos.setdefault(name, [])
-            self.answer(409 if there else 200, {"url": f"{hub.url}/{name}"})
-        elif match := re.fullmatch(r"/api/models/(.+/.+)/preupload/main", path):
-            assert match[1] in hub.repos
-            files = [{"path": f["path"], "shouldIgnore": False, "oid": None,
-                      "uploadMode": "lfs" if f["path"].endswith(".safetensors") else "regular"}
-                     for f in json.loads(body)["files"]]  # fmt: skip
-            self.answer(200, {"files": files})
-        elif re.fullmatch(r"/.+/.+\.git/info/lfs/objects/batch", path):
-            wanted = json.loads(body)["objects"]
-            objects = [
-                o | {"actions": {"upload": {"href": f"{hub.url}/large/{o['oid']}"}}} for o in wanted
-            ]
-            self.answer(200, {"objects": objects, "transfer": "basic"})
-        elif match := re.fullmatch(r"/api/models/(.+/.+)/commit/main", path):
-            commit = {}
-            for line in body.splitlines():
-                part = json.loads(line)
-                value = part["value"]
-                if part["key"] == "file":
-                    commit[value["path"]] = base64.b64decode(value["content"])
-                elif part["key"] == "lfsFile":
-                    commit[value["path"]] = hub.large[value["oid"]]
-            hub.repos[match[1]].append(commit)
-            self.answer(200, {"commitUrl": f"{hub.url}/{match[1]}/commit/1", "commitOid": "1" * 40})
-        else:
-            self.answer(404, {"error": path})
 
 
 @pytest.fixture
 def hub() -> Iterator[FakeHub]:
-    hub = FakeHub()
-    thread = threading.Thread(target=hub.serve_forever, daemon=True)
-    thread.start()
-    yield hub
-    hub.shutdown()
-    hub.server_close()
+    with serving() as hub:
+        yield hub
 
 
 @pytest.fixture
@@ -251,4 +147,7 @@ def test_the_page_of_a_model_says_what_its_card_says(toy_folder):
     assert "| old herbs | 40 | 95.0% (85.0% to 99.0%) | 2.0% |" in body
     assert "| new herbs" not in body
     # What does not fit the front matter stays out of it.
-    assert "license" not in model_card(card | {"licence": "x\nevil: yes"}, "me/x").split("---\n")[1]
+    odd = card | {"licence": "x\nevil: yes", "architecture": "x]\nevil: yes"}
+    front = model_card(odd, "me/x").split("---\n")[1]
+    assert "license" not in front
+    assert "evil" not in front

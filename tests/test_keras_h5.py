@@ -10,10 +10,15 @@ import pytest
 import torch
 import toys
 
+from herbdemo.architectures import network_from_state
+from herbdemo.checkpoint import Checkpoint, Preprocessing
+from herbdemo.engine import TorchEngine
 from herbdemo.foreign import read_foreign
 from herbdemo.heatmap import class_maps
 from herbdemo.keras_h5 import read_keras
-from herbdemo.network import KerasResNet50, network_from_state
+from herbdemo.network import KerasResNet50
+from herbdemo.openvino_engine import OpenVinoEngine, converted
+from herbdemo.quantise import limits_of
 
 h5py = pytest.importorskip("h5py")
 HERBS = 5
@@ -261,3 +266,21 @@ def test_its_map_covers_photos_of_any_size(size):
     assert [s.shape[2:] for s in stages] == [
         tuple(-(-side // stride) for side in size) for stride in (4, 8, 16, 32)
     ]
+
+
+@torch.inference_mode()
+def test_openvino_sees_what_torch_sees():
+    network = KerasResNet50(2).eval().requires_grad_(False)
+    engine = OpenVinoEngine(converted(Checkpoint("", network, (), Preprocessing())), "f32")
+    for size in ((64, 64), (97, 130)):  # converted by a photo of even sides
+        x = torch.rand(1, 3, *size)
+        np.testing.assert_allclose(engine.features(x), network.features(x).numpy(), atol=1e-4)
+
+
+def test_eight_bits_leave_it_alone():
+    network = KerasResNet50(2).eval().requires_grad_(False)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.bias.fill_(-0.5)
+    assert not limits_of(TorchEngine(network), [torch.rand(1, 3, 64, 64)])

@@ -1,40 +1,47 @@
-"""The arrows of CONTRIBUTING.md: what imports what."""
+"""The arrows of CONTRIBUTING.md: what imports what, and the picture of it."""
 
 import ast
-import re
-from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "herbdemo"
+from scripts.architecture import PICTURE, drawing, imported, imports, lines, ordered, rows
 
 
-def layers() -> dict[str, int]:
-    """Each module that the picture names, with its line there, from the top."""
-    words = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    picture = re.search(r"downward only:\n\n```\n(.*?)```", words, re.DOTALL).group(1)
-    lines = picture.strip().splitlines()
-    return {name: at for at, line in enumerate(lines) for name in line.split(", ")}
-
-
-def imported(tree: ast.AST) -> Iterator[str]:
-    """The modules of the package that code needs; what only a type checker reads is no need."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("herbdemo"):
-            _, *parts = node.module.split(".")
-            yield from parts[:1] or [alias.name for alias in node.names]
-        yield from imported(node)
+def test_every_module_stands_in_the_list_once():
+    named = [name for layer in rows() for name in layer]
+    assert len(named) > 60
+    assert sorted(named) == sorted(imports())
 
 
 def test_arrows_go_downward():
-    at = layers()
-    assert len(at) > 40
-    for name in at:
-        assert (PACKAGE / f"{name}.py").is_file() or (PACKAGE / name).is_dir(), name
-    for file in PACKAGE.rglob("*.py"):
-        name = "ui" if file.parent.name == "ui" else file.stem
-        for other in imported(ast.parse(file.read_text(encoding="utf-8"))):
-            if name in at and other in at:
-                assert at[other] >= at[name], f"{name} imports {other}"
+    at = {name: y for y, layer in enumerate(rows()) for name in layer}
+    for name, others in imports().items():
+        for other in others:
+            assert at[other] >= at[name], f"{name} imports {other}"
+
+
+def test_all_ways_to_import_count():
+    code = """
+from herbdemo.photo import open_photo
+from herbdemo import herbs
+from .errors import HerbError
+import numpy
+if TYPE_CHECKING:
+    from herbdemo.recognise import Answer
+def late():
+    from herbdemo.ui.app import serve
+"""
+    assert set(imported(ast.parse(code))) == {"photo", "herbs", "errors", "ui"}
+
+
+def test_the_picture_shows_the_code_as_it_is():
+    drawn = drawing()
+    assert drawn == drawing()
+    assert PICTURE.read_text(encoding="utf-8") == drawn, "run `make picture`"
+
+
+def test_a_line_is_left_out_where_others_lead_there():
+    layers = [["top"], ["middle", "other"], ["bottom"]]
+    arrows = {"top": {"middle", "bottom"}, "middle": {"other", "bottom"}, "other": {"bottom"}}
+    arrows["bottom"] = set()
+    drawn = [("top", "middle"), ("middle", "bottom"), ("other", "bottom")]
+    assert lines(layers, arrows) == drawn
+    assert [sorted(layer) for layer in ordered(layers, drawn)] == layers

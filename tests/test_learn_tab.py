@@ -210,6 +210,14 @@ def test_each_phase_is_named_while_it_lasts():
         assert phase in spoken(job_html(Job(), events, memory=0, now=1600.0), "en")
 
 
+def test_a_job_is_read_out_at_its_quarters_only():
+    keys = [
+        re.search(r'data-tell="([^"]*)"', job_html(Job(), [step], memory=0, now=1600.0))[1]
+        for step in ({**STEPS[2], "step": n} for n in range(1, 41))
+    ]
+    assert [keys.count(key) for key in dict.fromkeys(keys)] == [9, 10, 10, 10, 1]
+
+
 @pytest.mark.parametrize("kind", ["extend", "train"])
 def test_a_job_that_only_looks_at_photos_has_a_bar(kind):
     events = [{"kind": "start"}, {"kind": "features", "done": 3, "total": 4}]

@@ -13,6 +13,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from safetensors import safe_open
 from torch import Tensor
 
+from herbdemo.architectures import ARCHITECTURES, LIGHT, network_from_state, new_network
 from herbdemo.checkpoint import WEIGHTS, Checkpoint, Preprocessing, load_checkpoint, save_checkpoint
 from herbdemo.dataset import scan
 from herbdemo.discriminant import covariance, moments
@@ -22,7 +23,7 @@ from herbdemo.extend import extend
 from herbdemo.heatmap import class_maps, grad_cam
 from herbdemo.kept import keep, open_kept
 from herbdemo.light import TIMM
-from herbdemo.network import ARCHITECTURES, LIGHT, HerbNet, network_from_state, new_network
+from herbdemo.network import HerbNet
 from herbdemo.openvino_engine import engine_of
 from herbdemo.recipe import Recipe
 from herbdemo.recognise import Recogniser

@@ -149,7 +149,7 @@ def test_list_herbs(ask):
     assert len(said["herbs"]) > 1
     herb = said["herbs"][0]
     assert set(herb) == {
-        "zh", "pinyin", "latin", "en", "part", "toxic", "look_alikes", "in_model",
+        "zh", "zh_hant", "pinyin", "latin", "en", "part", "toxic", "look_alikes", "in_model",
     }  # fmt: skip
     for name in (herb["zh"], herb["pinyin"], herb["latin"]):
         found = words(ask("list_herbs", query=name))["herbs"]

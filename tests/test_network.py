@@ -8,7 +8,8 @@ import toys
 from torch import nn
 from torchvision import models
 
-from herbdemo.network import FEATURES, STRIDE, ResNet50, network_from_state, replace_head
+from herbdemo.architectures import network_from_state
+from herbdemo.network import FEATURES, STRIDE, ResNet50, replace_head
 
 CLASSES = 908  # of the original herb recogniser
 

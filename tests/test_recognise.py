@@ -112,7 +112,7 @@ def test_no_photos_no_answers(recogniser):
 
 
 def test_a_model_of_few_herbs_gives_fewer_candidates(toy):
-    from herbdemo.network import network_from_state
+    from herbdemo.architectures import network_from_state
 
     state = toy.network.state_dict()
     state |= {name: state[name][:2] for name in ("fc.weight", "fc.bias")}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from herbdemo.evaluate import evaluate
 from herbdemo.herbs import find
 from herbdemo.likeness import Likeness
 from herbdemo.registry import SHIPPED, Registry
@@ -15,10 +16,17 @@ from herbdemo.registry import SHIPPED, Registry
 ROOT = Path(__file__).resolve().parent.parent
 
 
+LARGE, LIGHT = "herbs-31-v2", "herbs-31-v2-light"
+
+
 @pytest.fixture(scope="module")
 def card() -> dict:
-    (file,) = SHIPPED.glob("*/card.json")
-    return json.loads(file.read_text())
+    return json.loads((SHIPPED / LARGE / "card.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def light() -> dict:
+    return json.loads((SHIPPED / LIGHT / "card.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def test_percentages_are_honest_and_strangers_look_strange(card, measured):
 
 
 def test_the_card_says_what_a_user_must_know(card):
-    (folder,) = [p for p in SHIPPED.iterdir() if p.is_dir()]
+    folder = SHIPPED / LARGE
     assert card["id"] == folder.name
     assert sum(file.stat().st_size for file in folder.iterdir()) < 60e6
     assert card["licence"]
@@ -80,8 +88,33 @@ def test_every_engine_that_the_card_names_passed_the_gate(card):
     assert all(Likeness(**figures).passes for figures in found)
 
 
-def test_the_weights_are_sound():
-    checkpoint = Registry().load()
+def test_the_large_model_answers_unless_one_chooses(home):
+    assert {p.name for p in SHIPPED.iterdir() if p.is_dir()} == {LARGE, LIGHT}
+    registry = Registry()
+    assert registry.active_id() == LARGE
+    registry.activate(LIGHT)
+    assert registry.load().network.architecture == "efficientnet-lite0"
+    assert registry.rollback() == LARGE
+
+
+def test_the_light_model_is_small_and_nearly_as_good(card, light):
+    assert light["herbs"] == card["herbs"]
+    assert sum(file.stat().st_size for file in (SHIPPED / LIGHT).iterdir()) < 12e6
+    large, small = (c["metrics"]["test"] for c in (card, light))
+    assert small["photos"] == large["photos"]
+    assert large["top1"] - small["top1"] <= 0.02
+    assert "Not medical advice" in light["limits"]["en"][0]
+
+
+def test_the_light_card_tells_the_truth(light, data):
+    report = evaluate(Registry().load(LIGHT), data / "herbs" / "test").to_dict()
+    for key in ("photos", "top1", "top5", "ece"):
+        assert report[key] == pytest.approx(light["metrics"]["test"][key], abs=0.003), key
+
+
+@pytest.mark.parametrize("model", [LARGE, LIGHT])
+def test_the_weights_are_sound(model):
+    checkpoint = Registry().load(model)
     for name, value in checkpoint.network.state_dict().items():
         assert np.isfinite(value.numpy()).all(), name
     assert checkpoint.statistics["count"].sum() == checkpoint.card["data"]["train"]

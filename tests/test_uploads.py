@@ -1,13 +1,14 @@
 """No value from a browser or a program makes the server fetch an address, but for one component."""
 
 import asyncio
+import time
 
 import gradio as gr
 import pytest
 from gradio import processing_utils
 from gradio.exceptions import Error
 
-from herbdemo.ui import app
+from herbdemo.ui import app, uploads
 from herbdemo.ui.remote import PhotoFile
 from herbdemo.ui.uploads import UploadsOnly
 
@@ -50,3 +51,21 @@ def test_a_photo_from_a_program_leaves_no_other_file(tmp_path, monkeypatch):
     assert component.preprocess(photo) == photo.path
     assert component.preprocess(None) is None
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_uploads_of_a_process_that_is_gone_go_after_two_hours(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "UPLOADS", tmp_path / "uploads")
+    uploads.make_folder()
+    assert (tmp_path / "uploads").stat().st_mode & 0o77 == 0
+    photo = tmp_path / "uploads" / "abc" / "photo.jpg"
+    photo.parent.mkdir()
+    photo.touch()
+    (photo.parent / "elsewhere").symlink_to(tmp_path)
+    (tmp_path / "other.jpg").touch()
+    now = time.time()
+    for hours, there in ((0, True), (1.9, True), (2.1, False)):
+        monkeypatch.setattr(uploads.time, "time", lambda hours=hours: now + hours * 3600)
+        uploads.sweep()
+        assert photo.exists() == there
+    assert list((tmp_path / "uploads").iterdir()) == []
+    assert (tmp_path / "other.jpg").exists()

@@ -61,4 +61,4 @@ class AgentServer(gradio.mcp.GradioMCPServer):
 
 def install() -> None:
     """Let `launch(mcp_server=True)` make this server: Gradio 6.31 has no other way to choose it."""
-    gradio.mcp.GradioMCPServer = AgentServer
+    gradio.mcp.GradioMCPServer = AgentServer  # type: ignore[misc]

@@ -8,6 +8,7 @@ const LABELS = ["aria-label", "data-zh-aria-label", "data-en-aria-label"];
 document.addEventListener("herb:pending", ({ detail }) => {
   if (detail.into !== into) return;
   show("pending");
+  tell(root.querySelector("h2"));
   const image = root.querySelector("img.photo");
   image.onerror = () => image.remove(); // HEIC: the browser cannot show it, the answer will
   image.src = detail.preview;
@@ -16,6 +17,7 @@ for (const event of ["herb:failed", "herb:refused"]) {
   document.addEventListener(event, ({ detail }) => { if (detail.into === into) show(detail.reason); });
 }
 
+const tell = (node) => document.dispatchEvent(new CustomEvent("herb:say", { detail: node.innerHTML }));
 function show(view) {
   root.innerHTML = "";
   root.append(find(`template[data-view="${view}"]`).content.cloneNode(true));
@@ -26,6 +28,8 @@ watch("value", () => {
   const answer = root.querySelector(".answer"), { photo } = answer?.dataset ?? {};
   root.dataset.view = answer ? "answer" : "trouble";
   begin();
+  const spoken = root.querySelector(".spoken");
+  if (spoken) tell(spoken);
   document.dispatchEvent(new CustomEvent("herb:answered", { detail: { into, photo } }));
 });
 

@@ -14,6 +14,7 @@ from PIL import Image
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import overlay
 from herbdemo.herbs import Herb, find, herb_named, namesakes, search
+from herbdemo.traditional import traditional
 from herbdemo.ui import model, texts
 from herbdemo.ui import texts_api as t
 from herbdemo.ui.candidates import herb_text
@@ -80,7 +81,7 @@ def recognise_herb(photo: str) -> dict[str, Any]:
     spare = [t.UNKNOWN] if answer.verdict == "unknown" else []
     return said | {
         "cautions": _said(*spare, *caution_texts(answer)),
-        "note": _both(texts.NOT_ADVICE),
+        "note": _each_language(texts.NOT_ADVICE),
     }
 
 
@@ -88,8 +89,9 @@ def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any
     """Show where in a photo the evidence for a herb lies, as a picture and in words.
 
     The picture is the photo under the herb's Grad-CAM heatmap, bright where it speaks for the herb;
-    "words" says where that is, or that there is no positive evidence; "share" is how much of the
-    photo is at least half as bright as its brightest spot. It tells what the network looked at,
+    "words" says where that is, or that there is no positive evidence; "where" is that place alone,
+    as in "in the upper left", and "share" how much of the photo is at least half as bright as its
+    brightest spot. It tells what the network looked at,
     not that it was right to. Pass on "cautions" and "note".
 
     Args:
@@ -98,7 +100,8 @@ def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any
 
     Returns:
         The picture as JPEG
-        JSON: herb, probability, positive_evidence, share, words, verdict, cautions, note, model.
+        JSON: herb, probability, positive_evidence, share, where, words, verdict, cautions, note,
+        model, sha256; sentences in zh, zh_hant and en.
     """
     answer = _answer(photo)
     wanted = _herb(answer.herbs, herb) if herb.strip() else answer.candidates[0].herb
@@ -109,7 +112,8 @@ def explain_herb(photo: str, herb: str = "") -> tuple[Image.Image, dict[str, Any
         "probability": round(answer.probability(wanted.zh), 6),
         "positive_evidence": place is not None,
         "share": round(place.share, 3) if place else 0.0,
-        "words": _both(_lies(wanted, place)),
+        "where": _each_language(Text(place.zh, place.en)) if place else None,
+        "words": _each_language(_lies(wanted, place)),
     }
     return overlay(answer.photo.image, values, longest=SIDE), said | _about(answer)
 
@@ -149,7 +153,7 @@ def compare_herbs(photo: str, a: str, b: str) -> tuple[Image.Image, dict[str, An
         "a": {**_names(first), "probability": round(odds[first], 6)},
         "b": {**_names(second), "probability": round(odds[second], 6)},
         "look_alikes": twins,
-        "words": {"zh": "".join(w.zh for w in words), "en": " ".join(w.en for w in words)},
+        "words": _each_language(Text("".join(w.zh for w in words), " ".join(w.en for w in words))),
     }
     picture = overlay(answer.photo.image, values, longest=SIDE, colormap="contrast")
     return picture, said | _about(answer)
@@ -175,7 +179,7 @@ def list_herbs(query: str = "") -> dict[str, Any]:
         "herbs": [_facts(herb) | {"in_model": herb.zh in known} for herb in herbs],
         "model": used.checkpoint.id,
         "sha256": used.checkpoint.sha256,
-        "note": _both(texts.NOT_ADVICE),
+        "note": _each_language(texts.NOT_ADVICE),
     }
 
 
@@ -215,7 +219,7 @@ def _about(answer: "Answer") -> dict[str, Any]:
     return {
         "verdict": answer.verdict,
         "cautions": _said(*caution_texts(answer)),
-        "note": _both(texts.NOT_ADVICE),
+        "note": _each_language(texts.NOT_ADVICE),
         "model": answer.model,
         "sha256": answer.sha256,
     }
@@ -234,7 +238,13 @@ def _speaks(herb: Herb, other: Herb, place: Where | None) -> Text:
 
 
 def _names(herb: Herb) -> dict[str, str]:
-    return {"zh": herb.zh, "pinyin": herb.pinyin, "latin": herb.latin, "en": herb.en}
+    return {
+        "zh": herb.zh,
+        "zh_hant": herb.name("zh-Hant"),
+        "pinyin": herb.pinyin,
+        "latin": herb.latin,
+        "en": herb.en,
+    }
 
 
 def _facts(herb: Herb) -> dict[str, Any]:
@@ -245,9 +255,9 @@ def _facts(herb: Herb) -> dict[str, Any]:
     }
 
 
-def _said(*sentences: Text) -> list[dict[str, str]]:
-    return [_both(sentence) for sentence in sentences]
+def _said(*sentences: Text) -> list[Mapping[str, str]]:
+    return [_each_language(sentence) for sentence in sentences]
 
 
-def _both(sentence: Text) -> Mapping[str, str]:
-    return {"zh": sentence.zh, "en": sentence.en}
+def _each_language(sentence: Text) -> Mapping[str, str]:
+    return {"zh": sentence.zh, "zh_hant": traditional(sentence.zh), "en": sentence.en}

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from herbdemo.colormaps import COLORMAPS
 from herbdemo.heap import reuse_memory
 from herbdemo.photo import MAX_BYTES
+from herbdemo.traditional import table
 from herbdemo.ui import (
     agents,
     api,
@@ -28,9 +29,12 @@ from herbdemo.ui import (
     texts_herbs,
     texts_learn,
     upkeep,
+    uploads,
+    whole,
 )
 from herbdemo.ui.art import FAVICON, ICONS, LOGO
-from herbdemo.ui.model import wake
+from herbdemo.ui.door import Door
+from herbdemo.ui.model import place, wake
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.pictures import tables
 from herbdemo.ui.small import SmallPage
@@ -68,7 +72,8 @@ def build() -> gr.Blocks:
         gr.HTML(_masthead(), apply_default_css=False, elem_id="masthead")
         with gr.Tabs(elem_id="pages", elem_classes="alone" if len(PAGES) == 1 else ""):
             for name, layout in PAGES:
-                with gr.Tab(name.zh, id=name.en.lower()):
+                with gr.Tab(name.zh, id=name.en.lower(), elem_id=f"page-{name.en.lower()}"):
+                    gr.HTML(f'<h2 class="unseen">{name.html}</h2>', apply_default_css=False)
                     layout()
         names.build()
         gr.HTML(_foot(), apply_default_css=False, elem_id="foot")
@@ -103,6 +108,9 @@ def serve(
     """
     reuse_memory()
     agents.install()
+    place()
+    uploads.make_folder()
+    whole.install()
     demo.launch(
         server_name=host,
         server_port=port,
@@ -113,7 +121,10 @@ def serve(
     wake()
     upkeep.keep_clean()
     desk.jobs().end_with_this_process()
-    demo.block_thread()
+    try:
+        demo.block_thread()
+    finally:
+        demo.close(verbose=False)  # which deletes what visitors have uploaded here
 
 
 def launch_options() -> dict[str, Any]:
@@ -130,7 +141,7 @@ def launch_options() -> dict[str, Any]:
         "pwa": False,
         "ssr_mode": False,
         "ssl_verify": False,  # of its first call to itself; reading certificates takes 0.2 s
-        "app_kwargs": {"middleware": [Middleware(SmallPage)]},
+        "app_kwargs": {"middleware": [Middleware(Door), Middleware(SmallPage)]},
         "mcp_server": True,  # what `api` offers, for agents
     }
 
@@ -147,24 +158,35 @@ def _css() -> str:
 def _head() -> str:
     script = (HERE / "page.js").read_text(encoding="utf-8")
     words = json.dumps(texts.dictionary(), ensure_ascii=False).replace("</", "<\\/")
+    script = script.replace("DICTIONARY", words).replace("TRADITIONAL", _traditional())
     maps = (HERE / "maps.js").read_text(encoding="utf-8")
     return (
         f'<link rel="icon" href="{FAVICON}">'
         f'<meta name="color-scheme" content="light dark">'
-        f"<script>{script.replace('DICTIONARY', words)}</script>"
+        f"<script>{script}</script>"
         f"<script>{maps.replace('TABLES', json.dumps(tables()))}</script>"
     )
+
+
+def _traditional() -> str:
+    """The table of traditional characters for `page.js`: characters as two strings, phrases."""
+    single = {zh: to for zh, to in table().items() if len(zh) == 1}
+    phrases = {zh: to for zh, to in table().items() if len(zh) > 1}
+    return json.dumps([["".join(single), "".join(single.values())], phrases], ensure_ascii=False)
 
 
 def _masthead() -> str:
     zh, en = texts.NAME
     return (
+        f'<button type="button" class="skip" data-skip>{texts.SKIP.html}</button>'
+        '<div class="unseen" id="said" role="status" aria-live="polite"></div>'
         f'<header class="masthead"><div class="brand">{LOGO}<div><h1>'
         f'<span class="name-zh" lang="zh-CN">{zh}</span>'
         f'<span class="name-en" lang="en">{en}</span></h1><p>{texts.MOTTO.html}</p></div></div>'
         f'<div class="switches"><div class="speak" role="group" '
         f"{texts.LANGUAGE.attribute('aria-label')}>"
-        '<button type="button" data-speak="zh" lang="zh-CN">中文</button>'
+        '<button type="button" data-speak="zh" lang="zh-CN" translate="no">简体</button>'
+        '<button type="button" data-speak="hant" lang="zh-Hant" translate="no">繁體</button>'
         '<button type="button" data-speak="en" lang="en">English</button></div>'
         f'<button type="button" class="shade" data-shade-switch '
         f"{texts.DARKNESS.attribute('aria-label')}>{ICONS['shade']}</button></div></header>"

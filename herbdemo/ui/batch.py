@@ -16,7 +16,7 @@ from herbdemo.ui import texts_batch as t
 from herbdemo.ui.batch_view import giver_html, terms_html
 from herbdemo.ui.gate import Visitor
 from herbdemo.ui.giver import MOST, Giver, joined, left_out
-from herbdemo.ui.pieces import Change, Piece, notice_html, saving_html, wire
+from herbdemo.ui.pieces import Change, Handler, Piece, notice_html, saving_html, wire
 from herbdemo.ui.pile_desk import View
 from herbdemo.ui.pile_worker import WORKER
 from herbdemo.ui.result_view import ResultView
@@ -26,7 +26,8 @@ HOUR = 3600
 VISITORS = Limits(500, 1 << 30)  # of one pile; the owner's has no bounds but a zip's
 MOST_EACH = 10  # piles kept for one address, so that nobody takes all the room; a page has one
 MOST_VIEWS = 1000  # piles of which is remembered what was looked at
-QUEUE = {"concurrency_id": "batch", "concurrency_limit": 2}  # beside the answers, not before them
+# beside the answers, not before them
+QUEUE: dict[str, Any] = {"concurrency_id": "batch", "concurrency_limit": 2}
 
 
 def build() -> None:
@@ -60,7 +61,7 @@ class Batch:
             "resume": self.resume,
             "delete": self.delete,
         }
-        looked = {
+        looked: dict[str, Handler] = {
             "filter": self.filter,
             "page": self.page,
             "open": self.open,
@@ -68,7 +69,7 @@ class Batch:
             "download": self.download,
         }
         to_all = frozenset((*given, *shown, *steered, *looked)) - {"folder"}
-        common = {"notice": self.notice, "open_to_all": to_all}
+        common: dict[str, Any] = {"notice": self.notice, "open_to_all": to_all}
         wire(self.giver, given, inputs=[self.giver], outputs=drawn, **common, **QUEUE)
         wire(self.terms, shown, outputs=drawn, **common)
         wire(self.pile, steered, outputs=drawn, **common)
@@ -161,6 +162,7 @@ class Batch:
         yield {self.notice: notice_html(t.MAKING)}
         shelf = Path(self.file.GRADIO_CACHE) / "piles"
         file = pile_desk.file_of(pile, data.get("file", ""), shelf)
+        self.file.temp_files.add(str(file))  # which Gradio deletes like uploads
         yield {self.file: str(file), self.notice: saving_html("#batch-file")}
 
     # What is drawn

@@ -100,12 +100,20 @@ def progress_html(at: Progress) -> str:
     items = "".join(f"<li>{fact.html}</li>" for fact in facts)
     return (
         f'<section class="card pile {at.state}" data-state="{state}">'
-        f"<header><h3>{title}</h3><p>{_said(at).html}</p></header>"
+        f"<header><h3>{title}</h3><p>{_said(at).html}</p></header>{_tell(at)}"
         f'<span class="meter" role="progressbar" aria-valuemin="0" aria-valuemax="{at.total}" '
         f'aria-valuenow="{at.done}" {t.RUNNING.attribute("aria-label")}>'
         f'<i style="width:{share:.1f}%"></i></span>'
         f'<ul class="facts">{items}</ul><div class="ways">{"".join(acts)}</div></section>'
     )
+
+
+def _tell(at: Progress) -> str:
+    """What is read out, and no oftener than at each quarter."""
+    quarter = 4 * at.done // max(at.total, 1)
+    said, count = _said(at), t.OF.format(at.done, at.total)
+    key = f"{at.pile[:8]}:{at.state}:{quarter}:{at.stopping}"
+    return f'<p hidden data-tell="{key}">{said.html} {count.html}</p>'
 
 
 def rows_html(page: Page, *, moving: bool) -> str:

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 from herbdemo.herbs import Herb, herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
+from herbdemo.ui.map_words import (
+    contrast_alt,
+    contrast_words,
+    evidence_alt,
+    evidence_words,
+)
 from herbdemo.ui.pictures import map_html
 from herbdemo.ui.text import Text
 
@@ -90,22 +96,19 @@ def _candidate(answer: "Answer", index: int, *, closer: bool) -> str:
     name, a, b = herb_text(item.herb), herb_text(first), herb_text(other)
     values = answer.heatmap(item.herb.zh)
     empty = not values.any()
-    evidence = map_html(values, texts.MAP_ALT.format(name), more='data-map="evidence"')
+    evidence = map_html(values, evidence_alt(name, values), more='data-map="evidence"')
+    difference = answer.contrast(first.zh, other.zh)
     duel = map_html(
-        answer.contrast(first.zh, other.zh),
-        texts.CONTRAST_ALT.format(a, b),
-        table="contrast",
-        more='data-map="contrast"',
+        difference, contrast_alt(a, b, difference), table="contrast", more='data-map="contrast"'
     )
-    caption = (texts.EMPTY_CAPTION if empty else texts.EVIDENCE_CAPTION).format(name)
     return (
         f'<li class="candidate"><button type="button" class="row" data-index="{index}" '
         f'data-herb="{html.escape(item.herb.zh)}"{" data-empty" if empty else ""} '
         f'aria-pressed="false"><span class="thumb" aria-hidden="true">{evidence}{duel}</span>'
         f"{names_of(item.herb)}{_odds(item)}</button>"
         f'<div class="facts">{_facts(item.herb)}{_leads(answer, item.herb, closer=closer)}</div>'
-        f'<p data-caption="evidence" hidden>{caption.html}</p>'
-        f'<p data-caption="contrast" hidden>{texts.CONTRAST_CAPTION.format(a, b).html}</p>'
+        f'<p data-caption="evidence" hidden>{evidence_words(name, values).html}</p>'
+        f'<p data-caption="contrast" hidden>{contrast_words(a, b, difference).html}</p>'
         f'<b data-end="plus" hidden>{a.html}</b><b data-end="minus" hidden>{b.html}</b></li>'
     )
 
@@ -127,10 +130,10 @@ def _facts(herb: Herb) -> str:
     if herb.confused_with:
         twins = herbs_text(map(herb_named, herb.confused_with))
         facts.append(texts.CONFUSED.format(twins))
-    if chinese := [name for name in herb.aliases if not name.isascii()]:
-        facts.append(texts.ALIASES.format("、".join(chinese[:4])))
     warning = f'<p class="warning">{texts.POISON_MORE.html}</p>' if herb.toxic else ""
-    return warning + "".join(f"<p>{fact.html}</p>" for fact in facts)
+    also = "、".join([name for name in herb.aliases if not name.isascii()][:4])
+    names = f'<p>{texts.ALIASES.html}<span lang="zh-CN">{html.escape(also)}</span></p>'
+    return warning + "".join(f"<p>{fact.html}</p>" for fact in facts) + (names if also else "")
 
 
 def _leads(answer: "Answer", herb: Herb, *, closer: bool) -> str:

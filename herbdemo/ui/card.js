@@ -98,8 +98,9 @@ function compose(pen, card, ink) {
   if (ink) { pen.fillStyle = CARD.paper; pen.fillRect(0, 0, width, pen.canvas.height); }
   let y = margin + 34;
   font(40, 700, han);
-  write("本草镜", margin, y, CARD.ink);
-  const after = margin + pen.measureText("本草镜").width + 18;
+  const ours = document.querySelector(".name-zh").textContent; // in the characters that are shown
+  write(ours, margin, y, CARD.ink);
+  const after = margin + pen.measureText(ours).width + 18;
   font(30);
   write("Herb Lens", after, y, CARD.soft);
   write(card.day, width - margin, y, CARD.soft, "right");

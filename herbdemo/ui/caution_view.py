@@ -8,6 +8,7 @@ from herbdemo.herbs import Herb
 from herbdemo.ui import texts
 from herbdemo.ui import texts_herbs as t
 from herbdemo.ui.candidates import about_button, herb_text, herbs_text, percent
+from herbdemo.ui.map_words import contrast_alt
 from herbdemo.ui.pictures import map_html
 from herbdemo.ui.text import Text
 
@@ -34,7 +35,7 @@ def _sentences(answer: "Answer") -> list[tuple[Text, list[Caution]]]:
     strangers = [caution for caution in found if caution.kind == STRANGER]
     said = [(_said(answer, caution), [caution]) for caution in found if caution.kind != STRANGER]
     if strangers:  # some herbs have half a dozen
-        others = herbs_text([caution.other for caution in strangers])
+        others = herbs_text([caution.other for caution in strangers if caution.other])
         said.append((t.STRANGER.format(herb_text(strangers[0].herb), others), strangers))
     return [(Text(zh, en[:1].upper() + en[1:]), about) for (zh, en), about in said]
 
@@ -43,6 +44,7 @@ def _said(answer: "Answer", caution: Caution) -> Text:
     herb, other = caution.herb, caution.other
     if caution.kind == POISON:
         return _poison(answer, herb)
+    assert other is not None
     if caution.kind == TWIN_POISON:
         said = t.TWIN_POISON_KNOWN if caution.known else t.TWIN_POISON_UNSEEN
         return said.format(herb_text(herb), herb_text(other), _class(other))
@@ -63,7 +65,7 @@ def _class(herb: Herb) -> Text:
 def _duel(answer: "Answer", herb: Herb, other: Herb) -> str:
     """The contrast map in small; where one of the two is the first, pressing it shows it large."""
     values = answer.contrast(herb.zh, other.zh)
-    alt = texts.CONTRAST_ALT.format(herb_text(herb), herb_text(other))
+    alt = contrast_alt(herb_text(herb), herb_text(other), values)
     picture = f'<span class="thumb">{map_html(values, alt, table="contrast")}</span>'
     ids = [item.herb.zh for item in answer.candidates]
     if herb.zh != ids[0]:
@@ -81,7 +83,7 @@ _KINDS = {POISON: "grave", TWIN_POISON: "grave", TWINS: "twins", STRANGER: "stra
 def _item(answer: "Answer", said: Text, about: Sequence[Caution]) -> str:
     first, duel = about[0], ""
     herbs = [caution.other or caution.herb for caution in about]
-    if first.kind == TWINS:
+    if first.kind == TWINS and first.other:
         herbs = [one for one in (first.herb, first.other) if one != answer.candidates[0].herb]
         duel = _duel(answer, first.herb, first.other)
     leads = "".join(about_button(herb, herb_text(herb), kind="lead") for herb in herbs)

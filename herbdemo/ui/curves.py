@@ -57,7 +57,8 @@ def chart(
     )
     ticks_along += (
         f'<text x="{WIDTH - RIGHT}" y="{HEIGHT - 6}" text-anchor="end">'
-        f'<tspan class="zh">{along.zh}</tspan><tspan class="en">{along.en}</tspan></text>'
+        f'<tspan class="zh" lang="zh-CN">{along.zh}</tspan>'
+        f'<tspan class="en" lang="en">{along.en}</tspan></text>'
     )
     lines = "".join(_line(curve, x_at, y_at) for curve in drawn)
     keys = "".join(f'<li class="{curve.kind}"><i></i>{curve.name.html}</li>' for curve in curves)
@@ -114,8 +115,12 @@ class Share:
 
 def whiskers(rows: Sequence[tuple[Text, Text, str, Share]]) -> str:
     """Shares with their intervals on one scale: (what, when, class, share) from top to bottom."""
-    known = [share for *_, share in rows if share.value is not None]
-    ends = [end for share in known for end in (share.interval or (share.value, share.value))]
+    ends = [
+        end
+        for *_, share in rows
+        if share.value is not None
+        for end in (share.interval or (share.value, share.value))
+    ]
     low = min(0.9, int(min(ends, default=0.0) * 10) / 10)
     items = "".join(_whisker(*row, low=low) for row in rows)
     ticks = "".join(
@@ -178,7 +183,7 @@ def confusion(cells: Sequence[tuple[str, str, int]], names: Mapping[str, Text]) 
         )
     lines = "".join(f"M{margin} {k}h{n}M{margin + k} 0v{n}" for k in range(n + 1)) if margin else ""
     return (
-        f'<svg class="confusion" viewBox="0 0 {n + margin} {n + margin}" role="img" '
+        f'<svg class="confusion" data-han viewBox="0 0 {n + margin} {n + margin}" role="img" '
         f'{t.CONFUSION.attribute("aria-label")}><path class="grid" d="{lines}"/>'
         f'<rect class="frame" x="{margin}" y="0" width="{n}" height="{n}"/>{squares}{labels}</svg>'
     )

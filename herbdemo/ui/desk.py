@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from herbdemo import zero
 from herbdemo.atomic import replace_file
 from herbdemo.errors import HerbError
 from herbdemo.ui import model as served
@@ -41,7 +42,7 @@ def jobs() -> "Jobs":
 
 def taken(take: Take) -> Iterator[str]:
     """Take photos in and check them; yields how far that is, and the report at last."""
-    batch = None
+    batch: Any = None
     for step in _followed(lambda progress: take(progress=progress)):
         if isinstance(step, tuple):
             yield checking_html(*step)
@@ -158,6 +159,7 @@ def start() -> str:
         herbs=len(herbs),
         name=_new_name(len({*herbs, *_known()})),
         running=job is not None and job.state == "running",
+        only_head=zero.on(),
     )
 
 
@@ -165,10 +167,13 @@ def begin(wanted: dict[str, str], who: str) -> None:
     """Start a job as the form says.
 
     Raises:
-        HerbError: the library has errors, another job is running, or the name cannot be used.
+        HerbError: the library has errors, another job is running, the name cannot be used, or
+            ZeroGPU does not learn so much.
     """
     from herbdemo.library import Library
 
+    if wanted.get("mode") == "properly":
+        zero.check_preset(wanted.get("preset", ""))
     if (job := jobs().latest()) is None or job.state != "running":  # else `start` refuses at once
         _check_library()
     kind, options = "extend", {}
@@ -257,8 +262,7 @@ def proof_of_job(*, look: bool) -> Iterator[str]:
         look: let the page scroll to it.
     """
     job = jobs().latest()
-    made = job is not None and job.state in ("done", "stopped")
-    yield from proof_of(job.id, look=look) if made else [""]
+    yield from proof_of(job.id, look=look) if job and job.state in ("done", "stopped") else [""]
 
 
 def proof_of(model_id: str, *, look: bool = True) -> Iterator[str]:
@@ -319,6 +323,7 @@ def delete(model_id: str) -> None:
 
 
 def registry() -> Any:
+    """The models of this computer, as they are now; importing it imports torch."""
     from herbdemo.registry import Registry
 
     return Registry()

@@ -269,6 +269,6 @@ root.addEventListener("click", (event) => {
   else if (button.closest(".map-card")) {
     selected = button.closest(".map-card").dataset.key;
     draw();
-    if (matchMedia("(max-width: 860px)").matches) find(".plate").scrollIntoView({ behavior: "smooth", block: "start" });
+    if (matchMedia("(max-width: 860px)").matches) find(".plate").scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "start" });
   }
 });

@@ -204,7 +204,11 @@ def look(path: str | None, examples: dict[str, Path], data: dict[str, str]) -> s
 
 
 def quick_maps(opened: Opened, want: str) -> str:
-    """The maps that `want` names, a key on each line, as cards."""
+    """The maps that `want` names, a key on each line, as cards.
+
+    Raises:
+        HerbError: they are too many, or one is no map.
+    """
     keys = [_key(line) for line in want.splitlines()]
     if len(keys) > view.MOST:
         raise HerbError(*t.TOO_MANY, hint="too-many-maps")
@@ -254,7 +258,11 @@ def slow_map(opened: Opened, want: str, session: str, job: str | None) -> Iterat
 
 
 def put_to_the_test(opened: Opened, want: str) -> str:
-    """How faithful the map that `want` names is."""
+    """How faithful the map that `want` names is.
+
+    Raises:
+        HerbError: the map is a slow one that is not kept any more, or is none.
+    """
     key = _key(want, slow=None)
     if key.method == "contrast":
         return view.faith_html(key, t.FAITH_CONTRAST)

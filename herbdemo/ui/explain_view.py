@@ -18,10 +18,12 @@ from herbdemo.ui import texts
 from herbdemo.ui import texts_explain as t
 from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.curves import Curve, chart
+from herbdemo.ui.map_words import contrast_words
 from herbdemo.ui.pictures import data_url, map_html
 from herbdemo.ui.result import PHOTO_SIDE
 from herbdemo.ui.result_view import templates_html
 from herbdemo.ui.text import Text
+from herbdemo.where import where as where_bright
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.faithful import Faithfulness
@@ -46,7 +48,7 @@ class Key(NamedTuple):
 
 
 class Map(NamedTuple):
-    """One map to be shown: `values` in 0..1, or -1..1 for a contrast, and the raw scale."""
+    """One map to be shown: `values` (h, w) in 0..1, or -1..1 for a contrast, and the raw scale."""
 
     key: Key
     values: np.ndarray
@@ -80,7 +82,7 @@ def desk_html(
     """The photo, and all that can be asked about it.
 
     Args:
-        herbs, probabilities: of the model, in the same order.
+        herbs, probabilities: of the model, in the same order; the latter (herbs,), 0..1.
         chosen, against: what is asked first.
         example: name of the photo if it is one of the examples; goes back with every request.
     """
@@ -105,8 +107,8 @@ def desk_html(
         f'<section class="faith"><h3>{t.FAITH.html}</h3><div class="found"></div></section>'
         f'</section><section class="bench"><h2>{t.TITLE.html}</h2>'
         f'<div class="ask"><label><span>{t.HERB.html}</span>'
-        f'<select name="herb">{_options(herbs, odds, chosen)}</select></label>'
-        f'<label><span>{t.AGAINST.html}</span><select name="against">'
+        f'<select name="herb" data-han>{_options(herbs, odds, chosen)}</select></label>'
+        f'<label><span>{t.AGAINST.html}</span><select name="against" data-han>'
         f'<option value="" {t.NOBODY.attribute("label")}>–</option>'
         f"{_options(herbs, odds, against, chosen)}</select></label></div>"
         f"{_chips(t.METHOD, 'method', {m: t.METHODS[m] for m in METHODS}, 'grad-cam')}"
@@ -128,6 +130,7 @@ def running_html(key: Key, share: float | None) -> str:
     return (
         f'<div data-part="running" data-key="{html.escape(str(key))}">'
         f'<p class="phase">{said.html}</p><span class="meter {kind}" role="progressbar" '
+        f"{t.METHODS[key.method].attribute('aria-label')} "
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{round((share or 0) * 100)}">'
         f'<i style="width:{width:.1f}%"></i></span></div>'
     )
@@ -221,7 +224,12 @@ def _card(one: Map) -> str:
     signed, empty = key.method == "contrast", not values.any()
     levels = (-0.5, 0.5) if signed else LEVELS
     caption, about = _words(key, herb, other)
-    where = t.EMPTY_MORE.format(herb) if empty else _strongest(values)
+    if empty:
+        where = t.EMPTY_MORE.format(herb)
+    elif signed:
+        where = contrast_words(herb, other, values)
+    else:
+        where = t.BRIGHT.format(where_bright(values))
     layer_name, method = t.LAYERS[key.layer], t.METHODS[key.method]
     alt = t.ALT.format(herb, method, layer_name, where)
     note = f'<em class="none">{t.EMPTY.html}</em>' if empty else ""
@@ -237,7 +245,7 @@ def _card(one: Map) -> str:
         f"<small>{layer_name.html} · {herb.html}</small>{note}</span></button>"
         f'<div class="words" hidden><p class="caption"><b>{caption.html}</b> '
         f"<span>{method.html} · {layer_name.html}</span></p>"
-        f"<p>{(t.EMPTY_MORE.format(herb) if empty else about).html}</p></div>"
+        f"<p>{where.html}</p>{'' if empty else f'<p>{about.html}</p>'}</div>"
         f'<b data-end="plus" hidden>{herb.html}</b><b data-end="minus" hidden>{other.html}</b></li>'
     )
 
@@ -249,13 +257,6 @@ def _words(key: Key, herb: Text, other: Text) -> tuple[Text, Text]:
     if key.method == "finer-cam" and key.against:
         return t.CAPTION_FINER.format(herb, other), about.format(other)
     return t.CAPTION.format(herb), about.format(other)
-
-
-def _strongest(values: np.ndarray) -> Text:
-    """Where the map is strongest, for who cannot see it."""
-    row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
-    place = t.PLACES[3 * row // values.shape[0]][3 * column // values.shape[1]]
-    return t.ALT_STRONGEST.format(place)
 
 
 def _path(values: np.ndarray, levels: Sequence[float]) -> str:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gradio.data_classes import ListFiles
 
@@ -34,7 +35,7 @@ class Giver(Uploads):
 
     data_model = ListFiles
 
-    def __init__(self, template: str, **options: object) -> None:
+    def __init__(self, template: str, **options: Any) -> None:
         super().__init__(
             html_template=template,
             js_on_load=script("camera.js", "giver.js"),

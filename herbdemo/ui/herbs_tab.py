@@ -100,7 +100,7 @@ def page_of(name: str, who: Visitor) -> str:
     from herbdemo.library import Library
 
     card = active_card()
-    if box := sandbox.of(who.session):
+    if (box := sandbox.of(who.session)) and box.recogniser:
         own = box.recogniser.checkpoint
         card = {**own.card, "herbs": own.herbs}
     library = Library()
@@ -111,8 +111,8 @@ def page_of(name: str, who: Visitor) -> str:
             raise HerbError(*t.NO_SUCH_HERB, hint="no-such-herb")
         herb = known.zh
     photos = [entry.path for entry in library.photos(herb)] if who.owner else None
-    known = dossier(herb, card, library=len(photos or ()))
-    return page_html(known, card.get("herbs", ()), photos=photos)
+    facts = dossier(herb, card, library=len(photos or ()))
+    return page_html(facts, card.get("herbs", ()), photos=photos)
 
 
 def active_card() -> Mapping[str, Any]:

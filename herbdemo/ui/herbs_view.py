@@ -115,7 +115,7 @@ def _names(herb: Herb) -> str:
         for name in herb.aliases
     )
     rows = [
-        (t.SIMPLIFIED, _said(herb.zh, "zh-CN")),
+        (t.SIMPLIFIED, f'<span lang="zh-CN" translate="no">{html.escape(herb.zh)}</span>'),
         (t.TRADITIONAL, _said(herb.zh_hant, "zh-Hant")),
         (t.PINYIN, _said(herb.pinyin, "zh-Latn")),
         (t.LATIN, _said(herb.latin, "la")),

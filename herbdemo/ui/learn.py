@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from herbdemo.errors import HerbError
 from herbdemo.herbs import herb_named
@@ -20,7 +21,8 @@ from herbdemo.ui.progress import job_html
 from herbdemo.ui.result import herb_text
 
 log = logging.getLogger(__name__)
-QUEUE = {"concurrency_id": "learn", "concurrency_limit": 2}  # beside the answers, not before them
+# beside the answers, not before them
+QUEUE: dict[str, Any] = {"concurrency_id": "learn", "concurrency_limit": 2}
 DAY = 24 * 3600  # how long a job that has ended is still shown
 OPEN_TO_ALL = frozenset({"show", "enter", "leave", "changed", "photos", "empty"})
 
@@ -45,9 +47,9 @@ class Learn:
         self.start = Piece(elem_id="start")
         self.job = Piece(elem_id="job", polls=poll)
         self.proof = Piece(elem_id="proof")
-        owned = [self.folders, self.report, self.shelf, self.start, self.proof]
+        owned: list[Component] = [self.folders, self.report, self.shelf, self.start, self.proof]
         self.owned = owned
-        common = {"notice": self.notice, "open_to_all": OPEN_TO_ALL}
+        common: dict[str, Any] = {"notice": self.notice, "open_to_all": OPEN_TO_ALL}
         wire(
             self.gate,
             {"show": self.show, "enter": self.enter, "leave": self.leave, "empty": self.empty},
@@ -123,7 +125,11 @@ class Learn:
     # Giving photos
 
     def photos(self, files: list[str], data: dict[str, str], who: Visitor) -> Iterator[Change]:
-        """Photos of one herb: for the library from the owner, for the sandbox from a visitor."""
+        """Photos of one herb: for the library from the owner, for the sandbox from a visitor.
+
+        Raises:
+            HerbError: there are none, or they cannot be taken.
+        """
         if not files:
             raise HerbError(*t.NO_PHOTOS_GIVEN, hint="no-photos")
         herb = data.get("herb", "")
@@ -153,7 +159,11 @@ class Learn:
         }
 
     def zip(self, parts: list[str], data: dict[str, str], who: Visitor) -> Iterator[Change]:
-        """A zip of class folders, in the parts that the browser sent."""
+        """A zip of class folders, in the parts that the browser sent.
+
+        Raises:
+            HerbError: there is none, or it is refused.
+        """
         if not parts:
             raise HerbError(*t.NO_PHOTOS_GIVEN, hint="no-photos")
         from herbdemo.intake import take_zip

@@ -6,6 +6,15 @@ const canvas = document.createElement("canvas");
 let running = 0; // number of the current run; 0 while stopped
 
 const say = (view) => { names.innerHTML = find(`template[data-view="${view}"]`).innerHTML; };
+// Read out when the name changes, and no oftener than someone can listen.
+const LISTEN = 6000; // milliseconds
+let told = "", when = 0;
+function tell(said) {
+  const name = names.querySelector(".han")?.textContent;
+  if (!said || name === told || Date.now() - when < LISTEN) return;
+  [told, when] = [name, Date.now()];
+  document.dispatchEvent(new CustomEvent("herb:say", { detail: said }));
+}
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function start() {
@@ -30,6 +39,7 @@ async function start() {
       const seen = await server.look(frame());
       if (running !== run) return;
       names.innerHTML = seen.html;
+      tell(seen.said);
       map.hidden = !seen.map;
       if (seen.map) map.setAttribute("cells", seen.map);
     } catch {

@@ -13,9 +13,11 @@ import gradio as gr
 from herbdemo.errors import HerbError
 from herbdemo.ui import model, texts
 from herbdemo.ui.art import ICONS
+from herbdemo.ui.candidates import herb_text
+from herbdemo.ui.map_words import evidence_words
 from herbdemo.ui.photo_input import HERE
 from herbdemo.ui.pictures import cells
-from herbdemo.ui.result import names_html
+from herbdemo.ui.result import names_html, said
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +39,21 @@ def build() -> None:
 def look(frame: str) -> dict[str, str]:
     """The names and the heatmap of the best one for a frame, a JPEG as a data: URL.
 
-    Gives `html` and `map` (its cells, or empty without evidence), or only `html` with a sentence.
+    Gives `html`, `map` (its cells, or empty without evidence) and what may be `said` aloud; or only
+    `html` with a sentence.
     """
     try:
         answer = model.recognise(_decoded(frame), patience=PATIENCE)
         if answer is None:
             return {"html": f"<p>{texts.LIVE_BUSY.html}</p>"}
-        values = answer.heatmap(answer.candidates[0].herb.zh)
+        first = answer.candidates[0].herb
+        values = answer.heatmap(first.zh)
         shown = values.any() and answer.verdict != "unknown"
+        words = evidence_words(herb_text(first), values).html if shown else ""
         return {
-            "html": names_html(answer.candidates, answer.verdict),
+            "html": f"{names_html(answer.candidates, answer.verdict)}<p>{words}</p>",
             "map": cells(values) if shown else "",
+            "said": said(answer.candidates[:1], answer.verdict).html,
         }
     except HerbError as error:
         return {"html": f"<p>{texts.Text(error.zh, error.en).html}</p>"}

@@ -5,8 +5,10 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
+from herbdemo import zero
 from herbdemo.errors import HerbError
 from herbdemo.heap import lasting
 from herbdemo.photo import PhotoBytes, open_photo, read_photo
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     from herbdemo.recognise import Answer, Recogniser
 
 AT_ONCE = 4  # photos at a time; those that wait together go through the network together
-QUEUE = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}  # of every event that uses it
+# of every event that uses it
+QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 _gate = threading.BoundedSemaphore(AT_ONCE)
 KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
 _answers = Lately(KEPT, weigh=lambda answer: answer.features.nbytes + 3 * _pixels(answer))
@@ -36,6 +39,16 @@ def turn() -> Iterator[None]:
         yield
 
 
+def place() -> None:
+    """On ZeroGPU: have the network ready for a GPU, before the page is served; see `zero`."""
+    if not zero.on():
+        return
+    network = None
+    with contextlib.suppress(HerbError):  # the first photo will say it
+        network = recogniser().checkpoint.network
+    zero.place(network)
+
+
 def wake() -> None:
     """Load the model in the background, so that the first photo is as quick as the second."""
     threading.Thread(target=_load, name="model", daemon=True).start()
@@ -49,8 +62,18 @@ def _load() -> None:
         return  # the first photo will say the same, to someone who reads it
 
 
+@overload
+def recognise(photo: str | Path | bytes, *, by: "Recogniser | None" = None) -> "Answer": ...
+
+
+@overload
 def recognise(
-    photo: str | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
+    photo: str | Path | bytes, *, patience: float, by: "Recogniser | None" = None
+) -> "Answer | None": ...
+
+
+def recognise(
+    photo: str | Path | bytes, *, patience: float | None = None, by: "Recogniser | None" = None
 ) -> "Answer | None":
     """The answer for an uploaded file or the bytes of one.
 
@@ -72,11 +95,13 @@ def recognise(
     given, used = read_photo(photo), by or recogniser()
     if patience is not None:
         return _answered(given, used, patience)
-    fresh = []
+    fresh: list[Answer] = []
 
     def answer() -> "Answer":
-        fresh.append(_answered(given, used))
-        return fresh[0]
+        answered = _answered(given, used)
+        assert answered is not None  # it waited as long as it took
+        fresh.append(answered)
+        return answered
 
     # Not by the model's sha256: a visitor's own has none, and thresholds may differ.
     started = time.perf_counter()
@@ -89,7 +114,7 @@ def recognise(
 
 
 def sweep() -> None:
-    """Forget answers that are more than an hour old, with their photos; called every hour."""
+    """Forget answers that are more than an hour old, with their photos; called now and then."""
     _answers.sweep(3600)
 
 
@@ -97,7 +122,7 @@ def _answered(
     given: PhotoBytes, used: "Recogniser", patience: float | None = None
 ) -> "Answer | None":
     opened = open_photo(given)
-    if not _gate.acquire(timeout=-1 if patience is None else patience):
+    if not _gate.acquire(timeout=patience):
         return None
     try:
         return used.recognise([opened])[0]

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -35,7 +36,7 @@ class Models:
         self.proof = Piece(elem_id="models-proof")
         self.giver = Giver(only_zip(), elem_id="models-giver")
         self.file = gr.DownloadButton(elem_id="models-file", visible="hidden")
-        common = {"notice": self.notice, "open_to_all": frozenset({"show"})}
+        common: dict[str, Any] = {"notice": self.notice, "open_to_all": frozenset({"show"})}
         wire(
             self.list,
             {
@@ -109,6 +110,7 @@ class Models:
         file = shelf / secrets.token_hex(16) / f"{model}.zip"  # nobody can guess its address
         file.parent.mkdir(parents=True)
         export_zip(desk.registry(), model, file)
+        self.file.temp_files.add(str(file))  # which Gradio deletes like uploads
         return {self.file: str(file), self.notice: saving_html("#models-file")}
 
     def ask_publish(self, data: dict[str, str], who: Visitor) -> Change:
@@ -122,7 +124,11 @@ class Models:
         return self._done(t.PUBLISHED.format(repo))
 
     def take(self, parts: list[str], data: dict[str, str], who: Visitor) -> Change:
-        """Import the zip of a model."""
+        """Import the zip of a model.
+
+        Raises:
+            HerbError: there is none, or it is refused.
+        """
         if not parts:
             raise HerbError(*t.NOT_A_ZIP, hint="no-zip")
         from herbdemo.portable import import_zip
@@ -154,9 +160,10 @@ def _rows() -> list[Row]:
     rows = []
     registry = desk.registry()
     for info in registry.list():
-        folder = registry.folder(info.id)
-        size = sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
-        problem = Text(*info.problem) if info.problem else None
-        card = {} if problem else read_card(folder)
+        problem, card, size = Text(*info.problem) if info.problem else None, {}, 0
+        if not problem:
+            folder = registry.folder(info.id)
+            card = read_card(folder)
+            size = sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
         rows.append(Row(info.id, info.active, info.shipped, size, card, problem))
     return rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from herbdemo.card_figures import is_light, network_name
+from herbdemo.from_hub import is_on_hub
 from herbdemo.herbs import herb_named
 from herbdemo.ui import texts
 from herbdemo.ui import texts_learn as t
@@ -72,7 +73,7 @@ def _guarded(row: Row, *, publish: bool) -> str:
 def _model(row: Row, *, publish: bool) -> str:
     badge = f'<em class="badge">{t.IN_USE.html}</em>' if row.active else ""
     if row.problem:
-        fixed = row.shipped or row.active
+        fixed = row.shipped or row.active or is_on_hub(row.id)
         acts = "" if fixed else button(t.DELETE, "delete", sure=t.SURE_DELETE, model=row.id)
         return (
             f'<li class="card model broken"><header><h4>{html.escape(row.id)}</h4>{badge}</header>'
@@ -91,6 +92,8 @@ def _facts(row: Row) -> str:
         facts.append(t.RIGHT.format(f"{share:.1%}"))
     if row.shipped:
         facts.append(t.SHIPPED)
+    elif is_on_hub(row.id):
+        facts.append(t.ON_HUB)
     elif parent := row.card.get("parent"):
         facts.append(t.PARENT.format(str(parent)[:64]))
     size = f"{row.size / 1e6:.0f} MB"
@@ -118,6 +121,8 @@ def _acts(row: Row) -> str:
     acts = [] if row.active else [button(t.USE_MODEL, "use", kind="primary", model=row.id)]
     if row.card.get("proof"):
         acts.append(button(t.PROOF, "proof", model=row.id))
+    if is_on_hub(row.id):
+        return "".join(acts)
     acts.append(button(t.DOWNLOAD, "download", model=row.id))
     acts.append(button(t.PUBLISH, "ask-publish", model=row.id))
     if not row.shipped and not row.active:

@@ -9,9 +9,11 @@ import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gradio.data_classes import FileData
 
+from herbdemo.files import shipped
 from herbdemo.ui import texts
 from herbdemo.ui.art import HERBARIUM, ICONS
 from herbdemo.ui.text import Text
@@ -52,7 +54,7 @@ class PhotoInput(Uploads):
         takes: str = "",
         invitation: tuple[Text, Text] = (texts.DROP_TITLE, texts.DROP_WAYS),
         tips: Sequence[tuple[Text, Text]] = texts.TIPS,
-        **options: object,
+        **options: Any,
     ) -> None:
         super().__init__(
             html_template=_template(examples, into, takes, invitation, tips),
@@ -70,7 +72,7 @@ def example_photos() -> dict[str, Path]:
 
     Files that cannot be opened are left out.
     """
-    folder = os.environ.get("HERBDEMO_EXAMPLES") or HERE.parent.parent / "examples"
+    folder = os.environ.get("HERBDEMO_EXAMPLES") or shipped("examples")
     found = {}
     for path in sorted(Path(folder).glob("*")):
         if path.suffix.lower() in {".md", ".txt", ""} or not path.is_file():

@@ -60,7 +60,7 @@ def tables() -> dict[str, str]:
 
 
 def map_url(values: np.ndarray, size: tuple[int, int]) -> str:
-    """The colours of a map as a data: URL with transparency, for where it is cropped."""
+    """The colours of a map (h, w) as a data: URL with transparency, for where it is cropped."""
     return data_url(layer(values, size), "webp", quality=82, method=0)
 
 

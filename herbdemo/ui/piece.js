@@ -17,9 +17,18 @@ const visible = () => element.offsetParent !== null && !document.hidden;
 function put(html) {
   const held = piece.contains(document.activeElement) && said(document.activeElement);
   piece.innerHTML = html;
+  tell();
   if (!held) return;
   const twin = [...piece.querySelectorAll("[data-act]")].find((other) => said(other) === held);
   (twin ?? piece.querySelector("[data-look] button"))?.focus({ preventScroll: true });
+}
+let told = ""; // what was read out last, so that a card that is drawn again and again is not
+function tell() {
+  const { tell: now } = piece.querySelector("[data-tell]")?.dataset ?? {};
+  if (now && now !== told && visible()) {
+    document.dispatchEvent(new CustomEvent("herb:say", { detail: piece.querySelector("[data-tell]").innerHTML }));
+  }
+  told = now ?? told;
 }
 const said = (button) => JSON.stringify({ ...button.dataset });
 
@@ -34,10 +43,10 @@ function draw() {
     try { localStorage.setItem("herb-pass", login.dataset.pass); } catch { /* private mode */ }
     document.dispatchEvent(new Event("herb:entered"));
   }
-  const told = piece.querySelector("[data-keep]");
-  if (told) keep(told.dataset.keep);
+  const keeping = piece.querySelector("[data-keep]");
+  if (keeping) keep(keeping.dataset.keep);
   const looked = piece.querySelector("[data-look]"); // what was asked for may be out of sight
-  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  if (looked && !seen && visible()) looked.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest" });
   const saving = piece.querySelector("[data-click]");
   if (saving) setTimeout(() => document.querySelector(saving.dataset.click)?.click(), 300);
 }
@@ -97,7 +106,7 @@ if (hears) {
 
 // A running job is asked after, and only while someone looks.
 if (server.poll) {
-  let asking = false, drawn = "", told = "";
+  let asking = false, drawn = "", state = "";
   setInterval(async () => {
     if (asking || !visible()) return;
     asking = true;
@@ -105,10 +114,10 @@ if (server.poll) {
       const html = await server.poll(sender());
       const pressed = piece.querySelector("[data-asked], [aria-busy]"); // not under the finger
       if (typeof html === "string" && html !== drawn && !pressed) put((drawn = html));
-      const { state = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
-      if (state !== told) {
-        trigger("act", { act: "changed", state, was: told, ...sender() });
-        told = state;
+      const { state: now = "" } = piece.querySelector("[data-state]")?.dataset ?? {};
+      if (now !== state) {
+        trigger("act", { act: "changed", state: now, was: state, ...sender() });
+        state = now;
       }
     } catch { /* the server is away for a moment; the next question will tell */ }
     asking = false;

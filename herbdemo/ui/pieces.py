@@ -97,10 +97,10 @@ def wire(
             said = Text(short.zh, short.en) if short else texts_learn.WENT_WRONG
             yield {notice: notice_html(said, kind="trouble")}
 
-    def act(event: gr.EventData, request: gr.Request):
+    def act(event: gr.EventData, request: gr.Request) -> Iterator[Change]:
         yield from run(event, request)
 
-    def act_on(value: Any, event: gr.EventData, request: gr.Request):
+    def act_on(value: Any, event: gr.EventData, request: gr.Request) -> Iterator[Change]:
         yield from run(value, event, request)
 
     event = source.act(

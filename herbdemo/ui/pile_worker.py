@@ -13,6 +13,8 @@ from herbdemo.ui import texts_batch as t
 from herbdemo.ui.text import Text
 
 if TYPE_CHECKING:  # importing them imports torch
+    from PIL import Image
+
     from herbdemo.kept_piles import Pile
     from herbdemo.recognise import Answer
 
@@ -163,7 +165,7 @@ def _recognise(work: Work) -> bool:
             work.done += len(rows)
 
 
-def _picture(answer: "Answer"):
+def _picture(answer: "Answer") -> "Image.Image":
     """The photo, with the heatmap of the best herb unless it shows none that is known."""
     from herbdemo.heatmap import overlay, shrunk
 

@@ -5,27 +5,18 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from herbdemo.ui import texts_learn as t
 from herbdemo.ui.curves import Curve, chart
 from herbdemo.ui.pieces import button
 from herbdemo.ui.text import Text
 
+if TYPE_CHECKING:
+    from herbdemo.jobs import Job
+
 Event = dict[str, Any]
 MINUTE, HOUR = 60, 3600
-
-
-class Job(Protocol):
-    """What is shown of a job; see `jobs.Job`."""
-
-    id: str
-    kind: str
-    who: str
-    started: float
-    state: str
-    error: dict[str, str] | None
-    stopping: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def progress(events: Sequence[Event]) -> Progress:
 
 
 def job_html(
-    job: Job,
+    job: "Job",
     events: Sequence[Event],
     *,
     memory: int,
@@ -86,15 +77,16 @@ def job_html(
     clock = time.strftime("%H:%M", time.localtime(job.started))
     by = t.JOB_BY.format(job.who or "–", clock)
     body = _running(job, events, memory, now or time.time()) if running else _ended(job)
+    told = "" if running else f'<p hidden data-tell="{html.escape(job.id)}">{title.html}</p>'
     body += f'<div class="ways">{button(t.GO_ON, "go-on", kind="primary")}</div>' * resumable
     return (
         f'<section class="card job {html.escape(job.state)}" {state}>'
-        f"<header><h3>{title.html}</h3><p>{by.html}</p></header>"
+        f"<header><h3>{title.html}</h3><p>{by.html}</p></header>{told}"
         f"{body}{_curves(events)}</section>"
     )
 
 
-def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
+def _running(job: "Job", events: Sequence[Event], memory: int, now: float) -> str:
     at = progress(events)
     percent = 100 * (at.share or 0)
     facts = [t.ELAPSED.format(_span(now - job.started))]
@@ -114,15 +106,25 @@ def _running(job: Job, events: Sequence[Event], memory: int, now: float) -> str:
     phase = t.STOPPING if job.stopping else t.PHASES[at.phase]
     stop = "" if job.stopping else button(t.STOP, "stop", sure=t.SURE_STOP)
     return (
+        f"{_tell(job, at, phase)}"
         f'<p class="phase">{phase.html}</p>'
         f'<span class="meter{unknown}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent:.0f}"><i style="width:{percent:.1f}%"></i></span>'
+        f'aria-valuenow="{percent:.0f}" {phase.attribute("aria-label")}>'
+        f'<i style="width:{percent:.1f}%"></i></span>'
         f'<ul class="facts">{items}</ul>'
         f'<div class="ways">{stop}</div>'
     )
 
 
-def _ended(job: Job) -> str:
+def _tell(job: "Job", at: Progress, phase: Text) -> str:
+    """What is read out, and no oftener than at a new phase and at each quarter of it."""
+    quarter = int(4 * (at.share or 0))
+    said = t.TOLD.format(phase, 25 * quarter) if quarter else phase
+    key = f"{job.id}:{at.phase}:{quarter}:{job.stopping}"
+    return f'<p hidden data-tell="{html.escape(key)}">{said.html}</p>'
+
+
+def _ended(job: "Job") -> str:
     if job.state == "stopped":
         return f'<p class="said">{t.JOB_STOPPED.html}</p>'
     if job.state != "done" and job.error:
@@ -132,7 +134,9 @@ def _ended(job: Job) -> str:
 
 def _curves(events: Sequence[Event]) -> str:
     """Loss and accuracy over the steps; nothing for a job that has none, such as `extend`."""
-    training, val_loss, val_right = [], [], []
+    training: list[tuple[float, float]] = []
+    val_loss: list[tuple[float, float]] = []
+    val_right: list[tuple[float, float]] = []
     steps, at = 0.0, 0.0
     for event in events:
         kind = event["kind"]
@@ -158,8 +162,9 @@ def _add(points: list[tuple[float, float]], x: float, y: object) -> None:
 
 
 def _number(value: object) -> float | None:
-    good = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if good else None
+    if isinstance(value, int | float) and math.isfinite(value) and value > 0:
+        return float(value)
+    return None
 
 
 def _ratio(part: object, whole: object) -> float | None:

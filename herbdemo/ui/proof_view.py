@@ -34,7 +34,7 @@ def proof_html(
     """
     return (
         f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
-        f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3>{_summary(proof)}</header>"
+        f"{_tell(model)}<header><h3>{t.PROOF_TITLE.format(model).html}</h3>{_summary(proof)}</header>"
         f"{_before_after(proof)}{_decide(model, active=active)}"
         f'<div class="evidence">{_confusion(proof)}{_mistakes(proof, pictures)}</div>'
         f"{_per_herb(proof)}</section>"
@@ -55,9 +55,14 @@ def plain_html(model: str, metrics: Mapping[str, Any], *, active: bool, look: bo
     ]  # fmt: skip
     return (
         f'<section class="card proof" data-model="{html.escape(model)}"{" data-look" * look}>'
-        f"<header><h3>{t.PROOF_TITLE.format(model).html}</h3><p>{t.NO_PROOF.html}</p></header>"
+        f"{_tell(model)}<header><h3>{t.PROOF_TITLE.format(model).html}</h3><p>{t.NO_PROOF.html}</p></header>"
         f"{whiskers(rows) if rows else ''}{_decide(model, active=active)}</section>"
     )
+
+
+def _tell(model: str) -> str:
+    """What is read out when the report is there."""
+    return f'<p hidden data-tell="{html.escape(model)}">{t.PROOF_TITLE.format(model).html}</p>'
 
 
 def _summary(proof: Proof) -> str:
@@ -86,9 +91,9 @@ def _before_after(proof: Proof) -> str:
     facts = [_fact(t.ECE, _change(before.get("ece"), after.get("ece"), percent=True))]
     facts.append(_fact(t.TEMPERATURE, _change(None, after.get("temperature"))))
     how = [
-        f"<small>{side.html}</small> {_measured(proof, key).html}"
+        f"<small>{side.html}</small> {measured.html}"
         for side, key in ((t.PROOF_OLD, "old"), (t.PROOF_NEW, "new"))
-        if _measured(proof, key)
+        if (measured := _measured(proof, key))
     ]
     facts += [f"<div><dt>{t.MEASURED.html}</dt><dd>{'<br>'.join(how)}</dd></div>"] if how else []
     shares = whiskers(rows) if rows else f"<p>{t.NO_FIGURE.html}</p>"
@@ -179,7 +184,7 @@ def _per_herb(proof: Proof) -> str:
     return (
         f'<details class="per-herb"><summary><h4>{t.PER_HERB.html}</h4></summary>'
         f'<table><thead><tr><th>{t.HERB.html}</th><th class="n">{t.COUNT.html}</th>'
-        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><th></th></tr></thead>'
+        f'<th class="n">{t.BEFORE.html}</th><th class="n">{t.AFTER.html}</th><td></td></tr></thead>'
         f"<tbody>{items}</tbody></table></details>"
     )
 

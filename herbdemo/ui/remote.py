@@ -9,13 +9,14 @@ bounded. Gradio's own download does the first part, but reads a body of any size
 import asyncio
 import ipaddress
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import gradio as gr
 import httpx
 import safehttpx
+from gradio import processing_utils
 from gradio.data_classes import FileData
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder, is_in_or_equal
 from gradio_client.utils import is_http_url_like, strip_invalid_filename_characters
 
@@ -32,7 +33,7 @@ _OWN = "/gradio_api/file="  # before the path of an upload in its address
 class PhotoFile(gr.File):
     """A photo that a program gives: `gr.File` that fetches addresses in its own way."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(type="filepath", **options)
 
     def get_block_name(self) -> str:
@@ -55,8 +56,11 @@ class PhotoFile(gr.File):
                 content = await fetched(address)
             except HerbError as error:
                 raise spoken(error) from None
-            path = await asyncio.to_thread(
-                save_bytes_to_cache, content, _name(address), self.GRADIO_CACHE
+            name = _name(address)
+            path = str(
+                await asyncio.to_thread(
+                    processing_utils.save_bytes_to_cache, content, name, self.GRADIO_CACHE
+                )
             )
         self.temp_files.add(path)
         return path

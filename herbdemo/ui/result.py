@@ -14,9 +14,10 @@ from herbdemo.card_figures import is_light, network_name
 from herbdemo.errors import HerbError
 from herbdemo.heatmap import shrunk
 from herbdemo.ui import sandbox, texts, texts_learn
-from herbdemo.ui.candidates import candidates_html, herb_text, plain_candidates_html
-from herbdemo.ui.caution_view import cautions_html
+from herbdemo.ui.candidates import candidates_html, herb_text, percent, plain_candidates_html
+from herbdemo.ui.caution_view import caution_texts, cautions_html
 from herbdemo.ui.keepsake import keepsake_html
+from herbdemo.ui.map_words import evidence_words
 from herbdemo.ui.names import name_field
 from herbdemo.ui.pictures import data_url
 from herbdemo.ui.text import Text
@@ -42,6 +43,7 @@ def answer_html(
         f'<article class="answer" data-verdict="{answer.verdict}" '
         f'data-photo="{html.escape(answer.photo.sha256)}" '
         f'data-model="{html.escape(answer.sha256)}" data-id="{secrets.token_hex(4)}">'
+        f'<template class="spoken">{_spoken(answer).html}</template>'
         f'{_stage(answer, shareable)}<div class="findings">{_verdict(answer)}'
         f"{cautions_html(answer)}{candidates_html(answer, closer=closer)}"
         f"{_correction(answer) if correctable else ''}"
@@ -54,8 +56,8 @@ def error_html(error: HerbError | Text, title: Text = texts.FAILED_TITLE) -> str
     """What takes the place of a result when there is none: a sentence that says what to do."""
     sentence = Text(error.zh, error.en)
     return (
-        f'<article class="trouble" role="alert" data-id="{secrets.token_hex(4)}">'
-        f"<h2>{title.html}</h2><p>{sentence.html}</p></article>"
+        f'<div class="trouble" role="alert" data-id="{secrets.token_hex(4)}">'
+        f"<h2>{title.html}</h2><p>{sentence.html}</p></div>"
     )
 
 
@@ -134,7 +136,7 @@ def _seal_and_words(
     }[verdict]
     sentences = "".join(f"<p>{text.html}</p>" for text in more)
     return (
-        f'<header class="verdict {verdict}" role="status">'
+        f'<header class="verdict {verdict}">'
         f'<span class="seal" aria-hidden="true">{seal.html}</span>'
         f"<div><h2>{words.html}</h2>{sentences}</div></header>"
     )
@@ -144,6 +146,31 @@ def _first_two(candidates: tuple["Candidate", ...]) -> tuple[Text, Text]:
     """Their names; a model of one herb has no second, only another herb that it never met."""
     names = [herb_text(item.herb) for item in candidates[:2]]
     return names[0], names[1] if len(names) > 1 else texts.ANOTHER_HERB
+
+
+def said(candidates: Iterable["Candidate"], verdict: str) -> Text:
+    """The names with their odds and how sure they are, in one sentence to be read out."""
+    named = [(herb_text(item.herb), percent(item.probability)) for item in candidates]
+    (first, odds), *others = named
+    rest = Text(
+        "，".join(f"{name.zh} {odds}" for name, odds in others) or texts.ANOTHER_HERB.zh,
+        ", ".join(f"{name.en} {odds}" for name, odds in others) or texts.ANOTHER_HERB.en,
+    )
+    sentence = {
+        "certain": texts.SAID_CERTAIN,
+        "unsure": texts.SAID_UNSURE,
+        "unknown": texts.SAID_UNKNOWN,
+    }[verdict]
+    return sentence.format(first, odds, rest)
+
+
+def _spoken(answer: "Answer") -> Text:
+    """What is read out when the answer is there: the names, what to beware of, the evidence."""
+    first = answer.candidates[0].herb
+    sentences = [said(answer.candidates, answer.verdict), *caution_texts(answer)]
+    if answer.verdict != "unknown":
+        sentences.append(evidence_words(herb_text(first), answer.heatmap(first.zh)))
+    return Text("".join(one.zh for one in sentences), " ".join(one.en for one in sentences))
 
 
 # The model

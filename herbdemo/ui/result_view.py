@@ -1,5 +1,7 @@
 """Where an answer is shown, the same on every tab. In the browser `answer.js` does the work."""
 
+from typing import Any
+
 import gradio as gr
 
 from herbdemo.ui import texts
@@ -13,7 +15,7 @@ class ResultView(gr.HTML):
     Triggers `act`, as a `Piece` does. It follows the `PhotoInput` that names it in `into`.
     """
 
-    def __init__(self, *, elem_id: str, **options: object) -> None:
+    def __init__(self, *, elem_id: str, **options: Any) -> None:
         super().__init__(
             html_template=_template(elem_id),
             js_on_load=script("answer.js"),
@@ -36,7 +38,7 @@ def _template(into: str) -> str:
     pending = (
         '<article class="answer pending" aria-busy="true"><section class="stage">'
         f'<figure class="plate"><img class="photo" {texts.PHOTO_ALT.attribute("alt")}>'
-        '<span class="scan"></span></figure></section><div class="findings" role="status">'
+        '<span class="scan"></span></figure></section><div class="findings">'
         f'<h2>{texts.WORKING.html}</h2><p class="late">{texts.WAKING.html}</p>'
         '<div class="ghost"></div><div class="ghost"></div><div class="ghost"></div>'
         "</div></article>"

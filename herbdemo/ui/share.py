@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -40,7 +40,7 @@ _lately: list[tuple[float, str]] = []  # when, and from which address
 class Sharing(gr.HTML):
     """The dialog that makes a link. Its value, JSON, tells the browser what became of an act."""
 
-    def __init__(self, *, into: str, **options: object) -> None:
+    def __init__(self, *, into: str, **options: Any) -> None:
         super().__init__(
             html_template=_template(into),
             js_on_load=script("card.js", "share.js"),
@@ -56,7 +56,7 @@ def build(
     photo: PhotoInput, result: ResultView, notice: Piece, examples: Mapping[str, Path]
 ) -> None:
     """Let the answers in `result` be shared, and open those that a link names."""
-    sharing = Sharing(into=result.elem_id, elem_id="sharing")
+    sharing = Sharing(into=str(result.elem_id), elem_id="sharing")
 
     def share(path: str | None, data: dict[str, str], who: Visitor) -> Change:
         given = photo_of(data.get("photo", ""), [path, *examples.values()])
@@ -105,13 +105,13 @@ def photo_of(sha256: str, paths: list[str | Path | None]) -> Path:
     Raises:
         HerbError: none is.
     """
-    for path in filter(None, paths):
+    for path in (Path(path) for path in paths if path):
         try:
-            content = Path(path).read_bytes()
+            content = path.read_bytes()
         except OSError:
             continue
         if hashlib.sha256(content).hexdigest() == sha256:
-            return Path(path)
+            return path
     raise HerbError(*t.NO_LONGER, hint="photo-gone")
 
 

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from herbdemo.herbs import herb_named
 from herbdemo.ui import texts_learn as t
@@ -11,14 +11,10 @@ from herbdemo.ui.pieces import button
 from herbdemo.ui.result import herb_text
 from herbdemo.ui.thumbs import thumb
 
+if TYPE_CHECKING:
+    from herbdemo.library import Entry
+
 MOST_PHOTOS = 120  # shown of one herb
-
-
-class Entry(Protocol):
-    """What is shown of one photo of the library."""
-
-    sha256: str
-    path: Path
 
 
 def shelf_html(
@@ -27,7 +23,7 @@ def shelf_html(
     known: Collection[str],
     *,
     opened: str = "",
-    photos: Collection[Entry] = (),
+    photos: "Collection[Entry]" = (),
 ) -> str:
     """The whole library.
 
@@ -66,7 +62,7 @@ def _herb(herb: str, number: int, cover: Path | None, *, new: bool, opened: bool
     )
 
 
-def _drawer(herb: str, photos: list[Entry]) -> str:
+def _drawer(herb: str, photos: "list[Entry]") -> str:
     items = "".join(
         f"<li>{thumb(entry.path)}"
         f'<button type="button" data-act="remove-photo" data-herb="{html.escape(herb)}" '

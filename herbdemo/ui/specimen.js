@@ -89,7 +89,7 @@ document.addEventListener("click", ({ target }) => {
     other.setAttribute("aria-pressed", other === card);
   }
   tellOne("pending", { preview: sent[card.dataset.index]?.preview });
-  document.querySelector(`#${into}`).scrollIntoView({ behavior: "smooth", block: "nearest" });
+  document.querySelector(`#${into}`).scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest" });
 });
 
 const ways = sources({ giver, input, dialog, take: add, refused: say });

@@ -2,7 +2,7 @@
 
 import dataclasses
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradio.data_classes import ListFiles
 
@@ -14,10 +14,11 @@ from herbdemo.ui import texts_many as t
 from herbdemo.ui.candidates import herb_text, percent
 from herbdemo.ui.caution_view import cautions_html
 from herbdemo.ui.gate import Visitor
+from herbdemo.ui.map_words import evidence_alt, evidence_words
 from herbdemo.ui.photo_input import PICTURES, drop_zone, script
 from herbdemo.ui.pictures import data_url, map_html
 from herbdemo.ui.pieces import Change, Piece, wire
-from herbdemo.ui.result import answer_html, error_html, names_html
+from herbdemo.ui.result import answer_html, error_html, names_html, said
 from herbdemo.ui.result_view import ResultView
 from herbdemo.ui.text import Text
 from herbdemo.ui.uploads import Uploads
@@ -38,7 +39,7 @@ class PhotosInput(Uploads):
 
     data_model = ListFiles
 
-    def __init__(self, *, into: str, **options: object) -> None:
+    def __init__(self, *, into: str, **options: Any) -> None:
         super().__init__(
             html_template=_template(into),
             js_on_load=script("camera.js", "sources.js", "specimen.js"),
@@ -63,8 +64,8 @@ def build() -> None:
     def show(paths: list[str], data: dict[str, str], who: Visitor) -> Change:
         return {one: one_photo(paths, data.get("index", ""), who)}
 
-    shared = {"notice": notice, "inputs": [photos], "outputs": [fused, one]}
-    anyone = {"open_to_all": frozenset({"look", "show"})} | model.QUEUE
+    shared: dict[str, Any] = {"notice": notice, "inputs": [photos], "outputs": [fused, one]}
+    anyone: dict[str, Any] = {"open_to_all": frozenset({"look", "show"})} | model.QUEUE
     wire(photos, {"look": look}, **shared, **anyone)
     wire(fused, {"show": show}, **shared, **anyone)
 
@@ -119,7 +120,8 @@ def specimen_html(specimen: "Specimen", numbers: tuple[int, ...]) -> str:
     cards = "".join(_card(specimen, at, number) for at, number in enumerate(numbers))
     return (
         f'<article class="specimen result" data-verdict="{specimen.verdict}" '
-        f'data-id="{secrets.token_hex(4)}">'
+        f'data-id="{secrets.token_hex(4)}"><p hidden data-tell="{secrets.token_hex(4)}">'
+        f"{said(specimen.candidates, specimen.verdict).html}</p>"
         f'<section class="fused"><p class="kicker">{t.TOGETHER.html}</p>'
         f"{names_html(specimen.candidates, specimen.verdict, between=warning + cautions)}{hint}"
         f'<p class="advice">{texts.NOT_ADVICE.html}</p></section>'
@@ -169,20 +171,31 @@ def _card(specimen: "Specimen", at: int, number: int) -> str:
         f"{t.PHOTO_NUMBER.format(number + 1).attribute('alt')}>{_maps(specimen, answer)}</span>"
         f"{mark}</button>"
         f"<figcaption><span>{t.PHOTO_NUMBER.format(number + 1).html}</span>"
-        f"<strong>{_alone(answer).html}</strong>{influence}</figcaption></figure>"
+        f"<strong>{_alone(answer).html}</strong>{influence}{_places(specimen, answer)}"
+        "</figcaption></figure>"
     )
 
 
 def _maps(specimen: "Specimen", answer: "Answer") -> str:
     found = []
     for k, item in enumerate(specimen.candidates):
-        values, alt = answer.heatmap(item.herb.zh), texts.MAP_ALT.format(herb_text(item.herb))
+        values = answer.heatmap(item.herb.zh)
+        alt = evidence_alt(herb_text(item.herb), values)
         found.append(
             map_html(values, alt, more=f'class="map" data-of="{k}"')
             if values.any()
             else f'<span class="nothing" data-of="{k}">{t.NO_EVIDENCE.html}</span>'
         )
     return "".join(found)
+
+
+def _places(specimen: "Specimen", answer: "Answer") -> str:
+    """Where each map has its evidence: the button over the maps has but one name."""
+    return "".join(
+        f'<span class="place" data-of="{k}">'
+        f"{evidence_words(herb_text(item.herb), answer.heatmap(item.herb.zh)).html}</span>"
+        for k, item in enumerate(specimen.candidates)
+    )
 
 
 def _alone(answer: "Answer") -> Text:
@@ -211,7 +224,7 @@ def _specimen(photos: list[Photo], who: Visitor) -> "Specimen":
 
 def _template(into: str) -> str:
     """The markup; it holds no value, so Gradio never draws it again under the visitor's hands."""
-    said = {
+    refusals = {
         "too-many": t.TOO_MANY,
         "too-large": texts.TOO_LARGE,
         "no-upload": texts.NO_UPLOAD,
@@ -220,7 +233,8 @@ def _template(into: str) -> str:
         "no-clipboard": texts.NO_CLIPBOARD,
     }
     views = "".join(
-        f'<template data-view="{name}"><p>{text.html}</p></template>' for name, text in said.items()
+        f'<template data-view="{name}"><p>{text.html}</p></template>'
+        for name, text in refusals.items()
     )
     return f"""
 <section class="giver several" data-into="{into}" data-most="{MOST}">

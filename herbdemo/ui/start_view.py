@@ -7,12 +7,15 @@ from herbdemo.ui import texts_learn as t
 from herbdemo.ui.text import Text
 
 
-def start_html(*, photos: int, herbs: int, name: str, running: bool) -> str:
+def start_html(
+    *, photos: int, herbs: int, name: str, running: bool, only_head: bool = False
+) -> str:
     """What will be learnt and how; nothing while a job is running, which has its own card.
 
     Args:
         photos, herbs: of the library.
         name: suggested for the new model.
+        only_head: nothing but the last layer can be learnt here.
     """
     if running:
         return ""
@@ -22,12 +25,14 @@ def start_html(*, photos: int, herbs: int, name: str, running: bool) -> str:
             f'<section class="card start">{header}</header>'
             f'<p class="quiet-words">{t.START_NOTHING.html}</p></section>'
         )
+    presets = {"quick": t.PRESETS["quick"]} if only_head else t.PRESETS
+    chosen, properly = ("quick", t.ONLY_HEAD) if only_head else ("standard", t.PROPERLY_MORE)
     return (
         f'<section class="card start">{header}<p>{t.START_WHAT.format(photos, herbs).html}</p>'
         f'</header><form data-act="start">'
         f'<div class="modes">{_mode("seconds", t.SECONDS, t.SECONDS_MORE, checked=True)}'
-        f"{_mode('properly', t.PROPERLY, t.PROPERLY_MORE)}</div>"
-        f'<div class="details">{_choice("preset", t.PRESET, t.PRESETS, "standard")}'
+        f"{_mode('properly', t.PROPERLY, properly)}</div>"
+        f'<div class="details">{_choice("preset", t.PRESET, presets, chosen)}'
         f"{_choice('init', t.INIT, t.INITS, 'active')}"
         f'<label><span>{t.EPOCHS.html}</span><input type="number" name="epochs" min="1" max="500" '
         f"{t.EPOCHS_AUTO.attribute('placeholder')}></label></div>"

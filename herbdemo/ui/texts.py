@@ -30,6 +30,7 @@ MOTTO = Text(
     "给中草药拍张照：认出它是什么，看清依据在哪里。",
     "Photograph a Chinese herb: see what it is, and where the evidence lies.",
 )
+SKIP = Text("跳到正文", "Skip to the content")
 LANGUAGE = Text("语言", "Language")
 DARKNESS = Text("浅色或深色", "Light or dark")
 TAB_IDENTIFY = Text("识别", "Identify")
@@ -137,15 +138,28 @@ UNKNOWN_MORE = Text(
     "下面只是最接近的几种，切勿当作答案；它们的热图仍可查看。",
     "The names below are merely the nearest and no answer; their heatmaps can still be seen.",
 )
+# Read out when an answer comes: the names with their odds, and how sure it is
+SAID_CERTAIN = Text("{}，{}，可信；其次是{}。", "{}, {}, sure; then {}.")
+SAID_UNSURE = Text("拿不准：{}，{}；或者是{}。", "Unsure: {}, {}; or else {}.")
+SAID_UNKNOWN = Text(
+    "不是本模型认识的药材。最接近的是{}，{}；其次是{}。",
+    "Not a herb this model knows. The nearest are {}, {}; then {}.",
+)
 CANDIDATES = Text("五个候选", "Five candidates")
 PHOTO_ALT = Text("你的照片", "Your photo")
-MAP_ALT = Text("{}的热图", "Heatmap for {}")
-CONTRAST_ALT = Text("对比图：{}，而不是{}", "Contrast map: {} and not {}")
+MAP_ALT = Text("{}的热图。{}", "Heatmap for {}. {}")
+CONTRAST_ALT = Text("对比图。{}", "Contrast map. {}")
 EVIDENCE = Text("依据", "Evidence")
 CONTRAST = Text("对比", "Contrast")
 SHOW = Text("看什么", "What to show")
-EVIDENCE_CAPTION = Text("亮处是{}的依据。", "Bright where the photo speaks for {}.")
-CONTRAST_CAPTION = Text("为什么是{}，而不是{}", "Why {} and not {}")
+EVIDENCE_CAPTION = Text(
+    "{}的依据（亮处）主要在{}。", "The evidence for {}, bright, lies mainly {}."
+)
+CONTRAST_CAPTION = Text(
+    "为什么是{0}，而不是{2}。支持{0}的地方：{1}；支持{2}的地方：{3}。",
+    "Why {0} and not {2}: what speaks for {0} lies {1}, what speaks for {2} {3}.",
+)
+NOWHERE = Text("无", "nowhere")
 EMPTY_CAPTION = Text(
     "照片里没有支持{}的地方，所以没有热图。",
     "Nothing in the photo speaks for {}, so there is no heatmap.",
@@ -165,7 +179,7 @@ SAVE_RAW = Text("下载原始热图", "Get raw map")
 LIVING = Text("鲜品或植株", "fresh or living plant")
 DRIED = Text("干燥饮片", "dried piece")
 PART = Text("部位：{}", "Part: {}")
-ALIASES = Text("又名：{}", "Also: {}")
+ALIASES = Text("又名：", "Also: ")
 CONFUSED = Text("易混淆：{}", "Easily confused with: {}")
 POISON = {kind: Text(zh, kind) for kind, zh in TOXIC.items()}
 POISON_MORE = Text("毒性药材，须遵医嘱使用。", "Poisonous; only to be used as a physician directs.")
@@ -183,9 +197,9 @@ STAGES = {
     "page": Text("页面", "page"),
 }
 LIGHT = Text(
-    "轻量模型，供手机和小型机器使用：文件约为大模型的五分之一，计算快数倍，准确率略低。",
-    "A light model, for phones and small machines: about a fifth of the large one's file, several "
-    "times as fast, a little less accurate.",
+    "轻量模型，供手机和小型机器使用：文件约为大模型的五分之一，计算更快，准确率略低。",
+    "A light model, for phones and small machines: about a fifth of the large one's file, quicker, "
+    "a little less accurate.",
 )
 MILLISECONDS = Text("{} 毫秒", "{} ms")
 NOT_ADVICE = Text(

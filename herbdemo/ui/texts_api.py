@@ -59,3 +59,16 @@ UNKNOWN = Text(
     "The photo looks like none of the model's herbs; the names are merely the nearest and no "
     "answer.",
 )
+
+# At the door
+
+TOO_MUCH = Text(
+    "一次发来的内容太大。照片最多 50 MB，每次一张。",
+    "The request is too large. A photo may have 50 MB, one in each request.",
+)
+TOO_OFTEN = Text("请求太频繁。请过一会儿再来。", "Too many requests. Come back in a moment.")
+NO_ROUTE = Text("这里没有这个地址。", "There is no such address here.")
+NO_ROOM = Text(
+    "服务器的磁盘已满，收不下照片。请稍后再试。",
+    "The server's disk is full and takes no photo. Try again later.",
+)

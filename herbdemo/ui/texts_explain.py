@@ -97,12 +97,7 @@ CAPTION = Text("{}的依据", "Evidence for {}")
 CAPTION_CONTRAST = Text("为什么是{}，而不是{}", "Why {} and not {}")
 CAPTION_FINER = Text("{}的依据，区别于{}", "Evidence for {} and not {}")
 ALT = Text("{}的热图：{}，{}。{}", "Map for {}: {}, {}. {}")
-ALT_STRONGEST = Text("最强处在{}。", "Strongest at the {}.")
-PLACES = (
-    (Text("左上", "top left"), Text("上方", "top"), Text("右上", "top right")),
-    (Text("左侧", "left"), Text("正中", "centre"), Text("右侧", "right")),
-    (Text("左下", "bottom left"), Text("下方", "bottom"), Text("右下", "bottom right")),
-)
+BRIGHT = Text("亮处主要在{}。", "Bright mainly {}.")
 EMPTY = Text("没有支持的依据", "No positive evidence")
 EMPTY_MORE = Text(
     "照片里没有一处支持{}，所以这张图是空的。",

@@ -177,6 +177,11 @@ PROPERLY_MORE = Text(
     "The network is trained as well: minutes to hours, and better where there are many photos. Old "
     "herbs without photos in the library lose some points.",
 )
+ONLY_HEAD = Text(
+    "这个 Space 用的是 ZeroGPU，只能学最后一层；要连网络一起训练，需要一块专用的 GPU。",
+    "This Space runs on ZeroGPU, where only the last layer is learnt; to train the network as well "
+    "it needs a GPU of its own.",
+)
 PRESET = Text("训练多深", "How deep")
 PRESETS = {
     "quick": Text("快：只训练最后一层", "Quick: the last layer"),
@@ -224,6 +229,7 @@ PHASES = {
     "saved": Text("已保存", "Saved"),
     "error": Text("出错", "Failed"),
 }
+TOLD = Text("{}，{}%", "{}, {}%")
 LEFT = Text("剩余 {}", "{} left")
 ELAPSED = Text("已用 {}", "{} so far")
 UNDER_A_MINUTE = Text("不到一分钟", "under a minute")
@@ -308,6 +314,7 @@ WENT_BACK = Text("退回到 {}。", "Back to {}.")
 WHICH_HERBS = Text("认识哪些药材", "Which herbs it knows")
 HERBS_OF = Text("{} 种药材", "{} herbs")
 SHIPPED = Text("随程序提供", "comes with the program")
+ON_HUB = Text("来自 Hugging Face", "from Hugging Face")
 PARENT = Text("来自 {}", "from {}")
 RIGHT = Text("准确率 {}", "{} right")
 CARD_BROKEN = Text(

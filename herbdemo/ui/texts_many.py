@@ -76,6 +76,8 @@ SHARE = Text("占照片", "Of the photo")
 PROBABILITY = Text("概率", "Probability")
 REST = Text("其余：背景，或认不出的", "The rest: background, or not recognised")
 PLACES = Text("{} 处", "in {} places")
+LIGHT_UP = Text("{}：在照片里只亮出{}", "{}: light up {} alone in the photo")
+LIES = Text("{}占 {}，在{}", "{}, {} of the photo, {}")
 PICTURE = Text("照片和其中的药材", "The photo and the herbs in it")
 POISONOUS = Text(
     "其中有毒性药材：{}。须遵医嘱使用。",

@@ -9,7 +9,10 @@ function light(row) {
 }
 function hold(row) {
   held = held === row ? null : row;
-  for (const other of tray.querySelectorAll("[data-region]")) other.toggleAttribute("data-held", other === held);
+  for (const other of tray.querySelectorAll("[data-region]")) {
+    other.toggleAttribute("data-held", other === held);
+    other.querySelector(".number-badge").setAttribute("aria-pressed", other === held);
+  }
   light(held);
 }
 const rowOf = ({ target }) => target.closest("[data-region]");
@@ -22,12 +25,7 @@ tray.addEventListener("pointerout", (event) => {
 });
 tray.addEventListener("click", (event) => {
   const row = rowOf(event);
-  if (row && !event.target.closest("button")) hold(row);
-});
-tray.addEventListener("keydown", (event) => {
-  if (!rowOf(event) || event.target.closest("button") || !["Enter", " "].includes(event.key)) return;
-  event.preventDefault();
-  hold(rowOf(event));
+  if (row && !event.target.closest("button:not(.number-badge)")) hold(row);
 });
 
 // Gradio describes its pictures in English only.

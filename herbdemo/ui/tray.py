@@ -3,6 +3,7 @@
 import html
 import logging
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -18,6 +19,8 @@ from herbdemo.ui.candidates import about_button, herb_text, herbs_text, names_of
 from herbdemo.ui.photo_input import PhotoInput, script
 from herbdemo.ui.result import PHOTO_SIDE, error_html
 from herbdemo.ui.result_view import ResultView
+from herbdemo.ui.text import Text
+from herbdemo.where import where
 
 if TYPE_CHECKING:  # importing it imports torch
     from herbdemo.tray import Found, Tray
@@ -36,7 +39,7 @@ BADGE = 0.024  # radius of the number on a region, of the photo's longest side
 
 MOSTLY = 0.5  # share of the photo from which on it is one of that herb
 
-Picture = tuple[Image.Image, list[tuple[np.ndarray, str]]]
+Picture = tuple[Image.Image, list[tuple[np.ndarray | tuple[int, int, int, int], str]]]
 
 
 def build() -> None:
@@ -100,7 +103,7 @@ def picture_of(tray: "Tray") -> Picture:
     from scipy import ndimage  # imported late: 0.2 s, and the page has no use
 
     image = shrunk(tray.photo.image, PHOTO_SIDE).copy()
-    masks = []
+    masks: list[tuple[np.ndarray | tuple[int, int, int, int], str]] = []
     for at, one in enumerate(tray.herbs):
         inside = np.zeros(image.size[::-1], bool)
         for region in one.regions:
@@ -126,7 +129,8 @@ def found_html(tray: "Tray") -> str:
     rows = "".join(_row(at, one) for at, one in enumerate(herbs))
     rest = percent(1 - sum(one.share for one in herbs))
     return (
-        f'<article class="found" data-id="{secrets.token_hex(4)}"><h2>{title.html}</h2>'
+        f'<article class="found" data-id="{secrets.token_hex(4)}">'
+        f'<template class="spoken">{_spoken(title, herbs).html}</template><h2>{title.html}</h2>'
         f"<p>{more.html}</p>{warning}<table><thead><tr><th>{t.HERB.html}</th>"
         f"<th>{t.SHARE.html}</th><th>{t.PROBABILITY.html}</th></tr></thead><tbody>{rows}</tbody>"
         f'<tfoot><tr><td>{t.REST.html}</td><td class="number">{html.escape(rest)}</td><td></td>'
@@ -136,20 +140,36 @@ def found_html(tray: "Tray") -> str:
     )
 
 
-def _row(at: int, one: "Found") -> str:
-    places = (
-        f'<span class="places">{t.PLACES.format(len(one.regions)).html}</span>'
-        if len(one.regions) > 1
-        else ""
+def _spoken(title: Text, herbs: Iterable["Found"]) -> Text:
+    """What is read out: the herbs, and where each of them lies."""
+    each = [t.LIES.format(herb_text(one.herb), percent(one.share), _place(one)) for one in herbs]
+    return Text(
+        f"{title.zh}：{'；'.join(one.zh for one in each)}。",
+        f"{title.en}: {'; '.join(one.en for one in each)}.",
     )
+
+
+def _row(at: int, one: "Found") -> str:
+    count = f"{t.PLACES.format(len(one.regions)).html} · " if len(one.regions) > 1 else ""
+    places = f'<span class="places">{count}{_place(one).html}</span>'
     return (
-        f'<tr tabindex="0" data-region="{at}" data-herb="{html.escape(one.herb.zh)}"><td>'
-        f'<div><b class="number-badge" style="--colour:{_colour(at)};--ink:{_ink(at)}">{at + 1}</b>'
+        f'<tr data-region="{at}" data-herb="{html.escape(one.herb.zh)}"><td>'
+        f'<div><button type="button" class="number-badge" aria-pressed="false" '
+        f'style="--colour:{_colour(at)};--ink:{_ink(at)}" '
+        f"{t.LIGHT_UP.format(at + 1, herb_text(one.herb)).attribute('aria-label')}>"
+        f"{at + 1}</button>"
         f'{names_of(one.herb)}</div><div class="leads">{about_button(one.herb)}{places}</div></td>'
         f'<td class="number">{html.escape(percent(one.share))}'
         f'<span class="bar"><i style="width:{one.share:.1%};background:{_colour(at)}"></i></span>'
         f'</td><td class="number">{html.escape(percent(one.probability))}</td></tr>'
     )
+
+
+def _place(one: "Found") -> Text:
+    """Where in the photo its regions lie."""
+    place = where(np.maximum.reduce([region.mask for region in one.regions]))
+    assert place is not None  # no mask of a herb is empty
+    return Text(place.zh, place.en)
 
 
 def _label(at: int, one: "Found") -> str:

@@ -1,15 +1,16 @@
-"""What the server throws away when its time is over: answers, shared results, piles of photos."""
+"""What the server throws away when its time is over: answers, uploads, links, piles of photos."""
 
 import logging
 import threading
 import time
 
 from herbdemo import kept_piles
-from herbdemo.ui import model
+from herbdemo.heap import give_back
+from herbdemo.ui import model, uploads
 from herbdemo.ui.pile_worker import WORKER
 
 log = logging.getLogger(__name__)
-HOUR = 3600
+PAUSE = 60  # seconds between two rounds
 
 
 def keep_clean() -> None:
@@ -21,9 +22,10 @@ def _sweep_for_ever() -> None:
     from herbdemo.kept import sweep_kept  # imports torch, for which the page does not wait
 
     while True:
-        for sweep in (model.sweep, WORKER.tidy, kept_piles.sweep, sweep_kept):
+        for sweep in (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept):
             try:
                 sweep()
-            except Exception:  # the next hour may do better
+            except Exception:  # the next round may do better
                 log.exception("not swept")
-        time.sleep(HOUR)
+        give_back()  # or what models and trays once needed would be held for ever
+        time.sleep(PAUSE)

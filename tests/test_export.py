@@ -1,0 +1,332 @@
+"""export.py and browser.py: other programs answer and explain as this one does."""
+
+import http.server
+import io
+import json
+import re
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import openvino
+import pytest
+import torch
+from torch import nn
+from toys import HERBS, SIZE, herb_photo, refusal
+
+from herbdemo import browser, cli, export, portable
+from herbdemo.architectures import new_network
+from herbdemo.checkpoint import Checkpoint, Preprocessing
+from herbdemo.network import HerbNet
+from herbdemo.photo import open_photo
+from herbdemo.recognise import Answer, Recogniser
+from herbdemo.registry import Registry
+
+DOCS, EXAMPLES = (Path(__file__).parent.parent / name for name in ("docs", "examples"))
+TOLERANCE = 1e-4  # of the largest number
+
+
+@pytest.fixture(scope="module")
+def answers(recogniser: Recogniser) -> list[Answer]:
+    photos = [open_photo(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
+    return recogniser.recognise(photos)
+
+
+@pytest.fixture(scope="module")
+def files(recogniser: Recogniser, tmp_path_factory) -> tuple[Path, Path]:
+    """The shipped model as ONNX and as OpenVINO has it, from one run of the exporter."""
+    folder = tmp_path_factory.mktemp("exported") / "new"
+    model = export.onnx_model(recogniser.checkpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "onnx_model", lambda checkpoint: model)
+        return (
+            export.export_onnx(recogniser.checkpoint, folder / "herbs.onnx"),
+            export.export_openvino(recogniser.checkpoint, folder / "herbs.xml"),
+        )
+
+
+def in_onnxruntime(file: Path, photos: np.ndarray) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(file)
+    return dict(zip(export.OUTPUTS, session.run(None, {"photos": photos}), strict=True))
+
+
+def in_openvino(file: Path, photos: np.ndarray) -> dict[str, np.ndarray]:
+    # Otherwise some CPUs work in bfloat16.
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    found = openvino.Core().compile_model(file, "CPU", exact)({"photos": photos})
+    return {name: found[name] for name in export.OUTPUTS}
+
+
+def seen(recogniser: Recogniser, answers: list[Answer]) -> np.ndarray:
+    """The photos as anybody would resize them: RGB in 0..255."""
+    preprocessing = recogniser.checkpoint.preprocessing
+    plain = replace(preprocessing, mean=(0, 0, 0), std=(1 / 255, 1 / 255, 1 / 255))
+    return np.stack([plain.tensor(answer.photo.image).numpy() for answer in answers])
+
+
+def close(found: np.ndarray, expected: np.ndarray) -> bool:
+    return np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+@pytest.fixture(scope="module", params=[in_onnxruntime, in_openvino])
+def found(request, files, recogniser, answers) -> dict[str, np.ndarray]:
+    """What another runtime finds in the photos of `answers`."""
+    return request.param(files[request.param is in_openvino], seen(recogniser, answers))
+
+
+def test_another_runtime_finds_the_same(found, recogniser, answers):
+    A = np.stack([answer.features for answer in answers])
+    pooled = A.mean((2, 3))
+    head = recogniser.head
+    assert close(found["feature_map"], A)
+    assert close(found["pooled"], pooled)
+    assert close(found["scores"], head.logits(pooled) / head.temperature)
+    assert close(found["familiarity"], head.familiarity(pooled))
+    odds = np.exp(found["scores"] - found["scores"].max(1, keepdims=True))
+    odds /= odds.sum(1, keepdims=True)
+    for answer, row in zip(answers, odds, strict=True):
+        best = answer.candidates[0]
+        assert answer.herbs[row.argmax()] == best.herb.zh
+        assert row.max() == pytest.approx(best.probability, rel=TOLERANCE)
+
+
+def test_heatmaps_are_made_of_the_outputs_alone(found, answers):
+    for answer, evidence in zip(answers, found["evidence"], strict=True):
+        for candidate in answer.candidates:
+            positive = np.maximum(evidence[answer.herbs.index(candidate.herb.zh)], 0)
+            shown = (positive - positive.min()) / (np.ptp(positive) + 1e-7)
+            assert np.abs(shown - answer.heatmap(candidate.herb.zh)).max() < TOLERANCE
+        a, b = (answer.herbs.index(c.herb.zh) for c in answer.candidates[:2])
+        contrast = evidence[a] - evidence[b]
+        contrast /= np.abs(contrast).max()
+        names = (c.herb.zh for c in answer.candidates[:2])
+        assert np.abs(contrast - answer.contrast(*names)).max() < TOLERANCE
+
+
+class TailedNet(HerbNet):
+    """The least network with a tail such as GhostNet's."""
+
+    architecture = "tailed"
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 32, stride=32)
+        self.conv = nn.Conv2d(8, 32, 1)
+        self.activation = activation
+        self.fc = nn.Linear(32, len(HERBS))
+
+    def parts(self) -> list[list[nn.Module]]:
+        return [[self.stem]]
+
+    def tail(self) -> list[nn.Module]:
+        return [self.conv, self.activation]
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.Hardswish(inplace=True), None])
+def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
+    """Of it the evidence is that with the gradients of the scores, for each photo its own."""
+    network = TailedNet(activation) if activation else new_network("mobilenetv3", len(HERBS))
+    with torch.no_grad():  # so that the activation is met on all of its pieces
+        network.tail()[0].bias.uniform_(-4, 4)
+        network.fc.weight.normal_()
+    values = Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    small = Checkpoint("small", network.eval(), HERBS, values, temperature=0.5)
+    photos = torch.rand(2, 3, SIZE, 2 * SIZE) * 255
+    found = in_onnxruntime(export.export_onnx(small, tmp_path / "a.onnx"), photos.numpy())
+
+    A = network.features((photos / 255 - 0.5) / 0.25).detach().requires_grad_()
+    scores = network.fc(network.embed(A.mean((2, 3)))) / small.temperature
+    assert close(found["feature_map"], A.detach().numpy())
+    assert close(found["scores"], scores.detach().numpy())
+    for k in range(len(HERBS)):
+        (gradient,) = torch.autograd.grad(scores[:, k].sum(), A, retain_graph=True)
+        cam = (gradient.sum((2, 3), keepdim=True) * A).sum(1).detach().numpy()
+        assert close(found["evidence"][:, k], cam)
+
+
+def test_any_number_of_photos_of_any_size(files, recogniser):
+    session = onnxruntime.InferenceSession(files[0])
+    for shape in ((1, 3, 224, 224), (3, 3, 64, 96), (2, 3, 33, 257)):
+        photos = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+        A, _, scores, evidence, _ = session.run(None, {"photos": photos})
+        cells = (-(-shape[2] // 32), -(-shape[3] // 32))
+        assert A.shape[2:] == evidence.shape[2:] == cells
+        assert scores.shape == (shape[0], len(recogniser.herbs))
+    assert session.get_inputs()[0].shape == ["batch", 3, "height", "width"]
+    assert session.get_outputs()[3].shape == ["batch", 31, "rows", "columns"]
+
+
+def test_what_a_program_must_know_is_in_the_files(files, recogniser):
+    text = onnxruntime.InferenceSession(files[0]).get_modelmeta().custom_metadata_map["herbdemo"]
+    said = json.loads(text)
+    assert [herb["zh"] for herb in said["herbs"]] == list(recogniser.checkpoint.herbs)
+    assert {"zh", "pinyin", "latin", "en", "toxic"} == set(said["herbs"][0])
+    assert said["size"] == 224
+    assert said["thresholds"] == dict(recogniser.checkpoint.thresholds)
+    assert said["sha256"] == recogniser.checkpoint.sha256
+    assert openvino.Core().read_model(files[1]).get_rt_info("herbdemo").astype(str) == text
+
+
+def test_sixteen_bits_where_nothing_is_lost(files):
+    for file in (files[0], files[1].with_suffix(".bin")):
+        weights = Registry().folder(Registry().active_id()) / "model.safetensors"
+        assert file.stat().st_size < weights.stat().st_size
+
+
+def test_the_lines_in_the_docs_run(files, monkeypatch, capsys):
+    pages = [(DOCS / name).read_text("utf-8") for name in ("export.md", "export.zh-CN.md")]
+    blocks, twins = (re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", page) for page in pages)
+    assert blocks == twins
+    monkeypatch.chdir(files[0].parent)
+    Path("examples").symlink_to(EXAMPLES)
+    for language, code in blocks:
+        if language == "python":
+            exec(code, {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"月季花 9\d\.\d% True \(7, 7\)", first)
+    assert second == "31 (1, 31) (1, 31, 7, 7)"
+
+
+# The page
+
+
+def package(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(f"package/dist/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def registry_of_npm(monkeypatch) -> Iterator[list[str]]:
+    """A registry with a tiny package; what it was asked for."""
+    asked = []
+    data = package({name: name.encode() for name in browser.RUNTIME})
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(browser, "ADDRESS", f"http://127.0.0.1:{server.server_port}/runtime.tgz")
+    monkeypatch.setattr(browser, "SHA512", browser.sha512(data))
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def no_network(monkeypatch, toy):
+    """The exporter is not run: these tests are of what is around the network."""
+    model = browser.preparing(8)
+
+    class Model:
+        def SerializeToString(self):  # noqa: N802
+            return model
+
+    monkeypatch.setattr(browser, "onnx_model", lambda checkpoint: Model())
+
+
+def test_the_runtime_is_fetched_once(registry_of_npm, no_network, toy, tmp_path):
+    for name in ("one", "two"):
+        folder = browser.export_page(toy, tmp_path / name)
+    assert registry_of_npm == ["/runtime.tgz"]
+    names = {"index.html", "NOTICE.txt", "model.onnx", "prepare.onnx", "herbs.json"}
+    assert {file.name for file in folder.iterdir()} == names | set(browser.RUNTIME)
+    assert refusal(browser.export_page, toy, folder).hint == "export-exists"
+
+
+def test_a_damaged_copy_is_fetched_again(registry_of_npm, no_network, toy, tmp_path, home):
+    home.mkdir()
+    (home / browser.PACKAGE).write_bytes(b"half of it")
+    browser.export_page(toy, tmp_path / "page")
+    assert len(registry_of_npm) == 1
+
+
+def test_only_the_very_package_is_taken(registry_of_npm, no_network, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "SHA512", "another")
+    assert refusal(browser.export_page, toy, tmp_path / "page").hint == "runtime-damaged"
+    (tmp_path / "other.tgz").write_bytes(package({}))
+    given = {"runtime": tmp_path / "other.tgz"}
+    assert refusal(browser.export_page, toy, tmp_path / "page", **given).hint == "runtime-damaged"
+    assert not (tmp_path / "page").exists()
+
+
+def test_without_a_connection_the_runtime_is_given(no_network, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(browser, "ADDRESS", "http://127.0.0.1:9/runtime.tgz")
+    assert refusal(browser.export_page, toy, tmp_path / "page").hint == "runtime-unreachable"
+    given = {"runtime": tmp_path / "nothing"}
+    assert refusal(browser.export_page, toy, tmp_path / "page", **given).hint == "runtime-missing"
+    (tmp_path / "package" / "dist").mkdir(parents=True)
+    for name in browser.RUNTIME:
+        (tmp_path / "package" / "dist" / name).write_bytes(b"code")
+    folder = browser.export_page(toy, tmp_path / "page", runtime=tmp_path / "package")
+    assert (folder / browser.RUNTIME[0]).read_bytes() == b"code"
+
+
+def test_photos_are_resized_as_everywhere(toy):
+    session = onnxruntime.InferenceSession(browser.preparing(64))
+    for herb in toy.herbs:
+        image = herb_photo(herb, 1).image.resize((301, 190))
+        (found,) = session.run(None, {"rgba": np.asarray(image.convert("RGBA"))})
+        expected = np.asarray(image.resize((64, 64), 2)).transpose(2, 0, 1)
+        assert found.shape == (1, 3, 64, 64)
+        assert np.abs(found[0] - expected).mean() < 0.2
+
+
+# The command line
+
+
+def test_the_name_says_what_is_written(toy_folder, tmp_path, monkeypatch, capsys):
+    from typer.testing import CliRunner
+
+    written = []
+    for module, name in ((export, "export_onnx"), (export, "export_openvino"),
+                         (browser, "export_page"), (portable, "export_zip")):  # fmt: skip
+        monkeypatch.setattr(module, name, lambda *_, name=name, **__: written.append(name))
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "toy").symlink_to(toy_folder)
+    monkeypatch.setattr(cli, "_registry", lambda: Registry(shipped=models, own=tmp_path / "own"))
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(cli.app, ["models", "export", "toy", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output.strip()
+
+    assert run(str(tmp_path / "a.ONNX")) == str(tmp_path / "a.ONNX")
+    run(str(tmp_path / "a.xml"))
+    run(str(tmp_path / "a"), "--format", "page")
+    run(str(tmp_path / "a.model"), "--format", "onnx")
+    for name in ("b.zip", "b"):
+        run(str(tmp_path / name))
+    names = ("onnx", "openvino", "page", "onnx", "zip", "zip")
+    assert written == [f"export_{name}" for name in names]
+
+
+def test_what_cannot_be_exported_is_refused(toy, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(
+        export, "onnx_model", lambda checkpoint: pytest.importorskip("onnx").ModelProto()
+    )
+    target = tmp_path / "file" / "a.onnx"
+    assert refusal(export.export_onnx, toy, target).hint == "export-unwritable"
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    assert refusal(export.export_onnx, toy, tmp_path / "a.onnx").hint == "export-not-installed"
+    assert not (tmp_path / "a.onnx").exists()
