@@ -232,7 +232,7 @@ def _slow(number: int, path: str) -> Question:
         return seen(_said(visitor, "lens-slow", fields, given))
 
     def expect() -> Any:
-        *_, last = explain.slowas_map(explain.Opened(path, {}, {}), key, "reference", None)
+        *_, last = explain.slow_map(explain.Opened(path, {}, {}), key, "reference", None)
         return seen(last)
 
     return Question("explain: slow map", ask, expect)
