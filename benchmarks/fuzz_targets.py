@@ -405,7 +405,7 @@ def small_models(folder: Path) -> list[Path]:
     """A small model, one that a herb was added to, and an old one without statistics."""
     import torch
 
-    from herbdemo import architectures, network
+    from herbdemo import network
     from herbdemo.calibrate import calibrated, familiar_directions, feature_statistics
     from herbdemo.checkpoint import Checkpoint, Preprocessing, save_checkpoint
     from herbdemo.dataset import scan
