@@ -27,11 +27,11 @@ from herbdemo.light import TIMM
 from herbdemo.network import HerbNet
 from herbdemo.openvino_engine import engine_of
 from herbdemo.photo import open_photo
-from herbdemo.recipe import Recipe
+from herbdemo.recipe import Recipe, from_nothing
 from herbdemo.recognise import Recogniser
 from herbdemo.scores import Tail
 from herbdemo.start import Start
-from herbdemo.train import train
+from herbdemo.train import fit, train
 
 SETTINGS = Preprocessing(size=64)
 
@@ -168,6 +168,20 @@ def test_it_is_trained_saved_and_evaluated_like_the_large_one(model, network, ph
     assert report.top1 > 0.7
     for key, value in saved.network.state_dict().items():
         torch.testing.assert_close(again.network.state_dict()[key], value, atol=1e-3, rtol=1e-3)
+
+
+def test_from_nothing_the_first_layer_learns_too_and_so_do_the_statistics(photos, tmp_path):
+    torch.manual_seed(0)
+    network = new_network("mnasnet", 3)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    recipe = from_nothing(Recipe(epochs=1, batch=10, sizes=((0.0, 64),), average=0.0))
+    train_samples, val_samples = (scan(photos / part) for part in ("train", "val"))
+    options = {"run": tmp_path, "preprocessing": SETTINGS, "recipe": recipe}
+    fit(network, train_samples, val_samples, **options)
+    state = network.state_dict()
+    for name in ("conv_stem.weight", "bn1.running_mean", "blocks.6.0.bn3.running_var"):
+        assert not torch.equal(state[name], before[name]), name
+        assert state[name].isfinite().all()
 
 
 def test_its_second_moment_survives_being_saved_small(model, tmp_path):
