@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,26 @@ class Memory:
             self.own.append((time.monotonic() - began, heap, whole))
             self.jobs.append(children)
 
-    def grown(self, seconds: float) -> tuple[float, float, float]:
-        """Share by which the line through all after the warming rises; its start and its end."""
-        after = np.array([(t, mb) for t, mb, _ in self.own if t >= WARM * seconds])
-        slope, first = np.polyfit(after[:, 0], after[:, 1], 1)
-        start, end = first + slope * after[0, 0], first + slope * after[-1, 0]
-        return float(end / start - 1), float(start), float(end)
+
+Row = Sequence[float]  # second, MB of the heap, MB of all
+
+
+def tenths(own: Sequence[Row]) -> list[np.ndarray]:
+    """What was seen, in ten parts."""
+    return np.array_split(np.array(own, float), 10)
+
+
+def grown(points: Sequence[Row], seconds: float) -> tuple[float, float, float]:
+    """Share by which the line through all after the warming rises; its start and its end."""
+    after = np.array([point[:2] for point in points if point[0] >= WARM * seconds])
+    slope, first = np.polyfit(after[:, 0], after[:, 1], 1)
+    start, end = first + slope * after[0, 0], first + slope * after[-1, 0]
+    return float(end / start - 1), float(start), float(end)
+
+
+def floor(own: Sequence[Row]) -> list[Row]:
+    """What stays when all that is free was given back: the least of each tenth, at its end."""
+    return [(part[-1, 0], part[:, 1].min()) for part in tenths(own)]
 
 
 def left_in(folder: Path) -> list[str]:
@@ -102,7 +117,6 @@ def soak(minutes: float, place: Path, *, visitors: int = VISITORS) -> dict[str, 
         watcher.join()
         while_running = left_in(temporary)
         uploads = len(left_in(place / "server" / "uploads"))
-    grown, first, last = memory.grown(60 * minutes)
     log = (place / "server" / "server.log").read_text(errors="replace")
     home = defaultdict(int)
     for name in left_in(place / "home"):
@@ -116,9 +130,7 @@ def soak(minutes: float, place: Path, *, visitors: int = VISITORS) -> dict[str, 
         "refused": dict(run.tally.refused.most_common()),
         "wrong": run.tally.wrong,
         "tracebacks": log.count("Traceback (most recent call last)"),
-        "memory": {"grown": grown, "first": first, "last": last,
-                   "peak": max(whole for *_, whole in memory.own), "jobs": max(memory.jobs),
-                   "own": [[round(one) for one in row] for row in memory.own]},
+        "memory": {"jobs": max(memory.jobs), "own": [[round(n) for n in row] for row in memory.own]},
         "left": {"temporary": while_running, "after the end": left_in(temporary),
                  "uploads while running": uploads,
                  "uploads after the end": len(left_in(place / "server" / "uploads")),
@@ -134,10 +146,12 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
     refused = "\n".join(f"| {number:,} | {said} |" for said, number in found["refused"].items())
     wrong = "\n".join(f"- {why[:300]}" for why in found["wrong"]) or "None."
     asked = sum(found["done"].values())
-    tenths = np.array_split(np.array(memory["own"]), 10)
+    own, seconds = memory["own"], 60 * found["minutes"]
+    all_of_it, stays = grown(own, seconds), grown(floor(own), seconds)
     held = "".join(
-        f"| {part[-1][0] / 60:.0f} | {np.median(part[:, 1]):.0f} | {np.median(part[:, 2]):.0f} |\n"
-        for part in tenths
+        f"| {part[-1, 0] / 60:.0f} | {part[:, 1].min():.0f} | {np.median(part[:, 1]):.0f} "
+        f"| {part[:, 1].max():.0f} | {np.median(part[:, 2]):.0f} |\n"
+        for part in tenths(own)
     )
     libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
     return f"""# A soak
@@ -155,8 +169,10 @@ that answers first and the one that takes over). An answer counts as right if it
 | acts that were done and checked | {asked:,} | |
 | wrong answers, mixtures of two models, unsaid errors | {len(found["wrong"])} | 0 |
 | tracebacks in the log | {found["tracebacks"]} | 0 |
-| heap of the server: growth after the first fifth of the time | {memory["grown"]:+.1%} | within ±{FLAT:.0%} |
-| … in MB, by a straight line | {memory["first"]:.0f} → {memory["last"]:.0f}; with files at most {memory["peak"]:.0f} | |
+| heap of the server that stays (the least of each tenth of the time): growth after the first fifth | {stays[0]:+.1%} | within ±{FLAT:.0%} |
+| … in MB, by a straight line | {stays[1]:.0f} → {stays[2]:.0f} | |
+| the same line through all that was seen, working memory included | {all_of_it[0]:+.1%}, {all_of_it[1]:.0f} → {all_of_it[2]:.0f} MB | |
+| most of it, with the pages of files, MB | {max(row[2] for row in own):.0f} | |
 | most memory of a job beside it, MB | {memory["jobs"]:.0f} | |
 | files left in the temporary folder | {len(left["temporary"])} running, {len(left["after the end"])} after the end | 0 |
 | half-written files left in the home | {len(left["half written in the home"])} | 0 |
@@ -168,8 +184,8 @@ that answers first and the one that takes over). An answer counts as right if it
 
 ## Memory, MB
 
-| minute | heap, median | with the pages of files |
-|---|---|---|
+| minute | heap, least | median | most | with the pages of files, median |
+|---|---|---|---|---|
 {held}
 ## What was done
 

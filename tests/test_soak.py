@@ -7,7 +7,7 @@ import pytest
 from toys import HERBS, herb_photo
 
 from benchmarks.sameness import POINTS, differs, model_of, seen
-from benchmarks.soak import Memory
+from benchmarks.soak import floor, grown
 from herbdemo.recognise import Recogniser
 from herbdemo.ui.result import answer_html
 
@@ -61,7 +61,12 @@ def test_a_page_is_read_as_it_is_seen(page, toy_model):
 
 
 def test_growth_is_that_of_the_line_after_the_warming():
-    memory = Memory(own=[(t, 500 + t if t < 200 else 1000 + t / 10, 0) for t in range(0, 1000, 5)])
-    grown, first, last = memory.grown(1000)
+    own = [(t, 500 + t if t < 200 else 1000 + t / 10, 0) for t in range(0, 1000, 5)]
+    share, first, last = grown(own, 1000)
     assert (round(first), round(last)) == (1020, 1099)
-    assert grown == pytest.approx(0.078, abs=1e-3)
+    assert share == pytest.approx(0.078, abs=1e-3)
+
+
+def test_what_stays_is_told_from_what_comes_and_goes():
+    own = [(t, 1000 + 9 * (t % 100), 0) for t in range(0, 2000, 5)]  # given back every 100 seconds
+    assert grown(floor(own), 2000)[0] == pytest.approx(0, abs=1e-6)
