@@ -115,10 +115,9 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
             "apart. Download the whole model folder again.",
             hint="herbs-mismatch",
         )
-    head = (network.fc.weight, network.fc.bias)
-    if not statistics_fit(statistics, card, features=network.fc.in_features) or not all(
-        bool(value.isfinite().all()) for value in head
-    ):
+    head = network.fc
+    fit = statistics_fit(statistics, card, features=head.in_features, signed=network.signed)
+    if not fit or not all(bool(value.isfinite().all()) for value in (head.weight, head.bias)):
         raise _damaged()
     return Checkpoint(
         id=card["id"],

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 # The size of each statistic, by letters that stand for the same number everywhere: D features,
-# B herbs of the base model, A photos added to it, P products of two features, and others.
+# R their roots, B herbs of the base model, A photos added to it, P products of two features, and
+# others.
 _SHAPES = {
     "count": "B", "sum": "BD", "moment": "P",
-    "basis": "Dd", "bank": "nd", "bank_labels": "n",
+    "basis": "Rd", "bank": "nd", "bank_labels": "n",
     "val": "vD", "val_labels": "v", "held_out": "h",
     "added": "AD", "added_prints": "A", "weight": "BD", "bias": "B",
 }  # fmt: skip
@@ -26,16 +27,20 @@ _EXTENDED = ("count", "sum", "moment", "added", "added_prints", "weight", "bias"
 
 
 def statistics_fit(
-    statistics: Mapping[str, Tensor], card: Mapping[str, Any], *, features: int
+    statistics: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    *,
+    features: int,
+    signed: bool = False,
 ) -> bool:
     """Whether each statistic that is there can be used: its kind, its size, its numbers.
 
     Args:
-        card: sound by `added_fits`. features: D, of the network's head.
+        card: sound by `added_fits`. features: D, of the network's head. signed: see `HerbNet`.
     """
     base = card.get("base")
     herbs = len(card["herbs"])
-    size = {"D": features, "B": len(base["herbs"]) if base else herbs,
+    size = {"D": features, "R": features * (1 + signed), "B": len(base["herbs"]) if base else herbs,
             "A": len(card.get("added", ())), "P": features * (features + 1) // 2}  # fmt: skip
     for name, shape in _SHAPES.items():
         if (value := statistics.get(name)) is None:

@@ -204,6 +204,9 @@ CHANGES = ("longer", "deeper", "half a number", "no number", "too many herbs", "
 def test_statistics_that_do_not_fit_are_noticed(name, change):
     card = {"herbs": ["a", "b", "c"]}
     assert statistics_fit(STATISTICS, card, features=4)
+    both = STATISTICS | {"basis": torch.ones(8, 2).half()}  # of features with two signs
+    assert statistics_fit(both, card, features=4, signed=True)
+    assert not statistics_fit(both, card, features=4)
     value, spoilt = STATISTICS[name], dict(STATISTICS)
     if change == "longer" and name != "held_out":
         spoilt[name] = torch.cat([value, value])

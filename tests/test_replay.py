@@ -16,7 +16,7 @@ from herbdemo.evaluate import Features
 from herbdemo.replay import Anchor, remember, sources
 
 D = 12
-HEAD = SimpleNamespace(fc=nn.Linear(D, 4))  # all that remembering asks of a network
+HEAD = SimpleNamespace(fc=nn.Linear(D, 4), signed=False)  # all that remembering asks of a network
 
 
 @pytest.fixture(scope="module")
