@@ -156,6 +156,7 @@ def test_to_dict_has_exactly_the_promised_fields(answers, toy_model):
         assert row == {
             "herb": herb.zh,
             "zh": herb.zh,
+            "zh_hant": herb.name("zh-Hant"),
             "pinyin": herb.pinyin,
             "latin": herb.latin,
             "en": herb.en,

@@ -45,6 +45,7 @@ class Answer:
     empty: tuple[str, ...] = ()
     model: str = "toy"
     sha256: str = "0123456789abcdef" * 4
+    network: str = "resnet50"
     device: str = "cpu · toy"
     why: Text = texts.ORIGINAL
     herbs: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ def offloaded(*_):
         raise RuntimeError("Cannot apply function to a disk-offloaded tensor")
 
 def to(module, *args, **options):
-    if not str(args[0]).startswith("cuda"):
+    if not args or not str(args[0]).startswith("cuda"):
         return move(module, *args, **options)
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("Low-level CUDA init reached")

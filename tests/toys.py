@@ -138,6 +138,8 @@ def knowing(toy: Checkpoint, folder: Path, *, photos: int = 24) -> Checkpoint:
 class TinyNet(HerbNet):
     """The shape of network that `train.fit` asks for, a ten-thousandth of the real one's size."""
 
+    architecture = "tiny"
+
     def __init__(self, herbs: int) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, 8, 8, stride=8)
