@@ -215,7 +215,7 @@ def test_two_servers_on_one_home_whose_clock_jumps_and_whose_models_go(own, tmp_
         assert answered(a)["model"] == answered(b)["model"] == "toy"
 
         # A pile that both do has each photo once: one of them gives way, or finds it done.
-        pile = pile_of(a, 70)
+        pile = pile_of(a, 40)
         b.act("batch-pile", "act", {"act": "resume", "pile": pile})
         moving = re.compile(r'class="card pile (waiting|running)')
         until(
@@ -226,7 +226,7 @@ def test_two_servers_on_one_home_whose_clock_jumps_and_whose_models_go(own, tmp_
         b.act("batch-pile", "act", {"act": "resume", "pile": pile})
         until(lambda: not moving.search(b.ask("batch-pile", "poll", {"pile": pile})))
         rows = (own / "piles" / pile / "rows.jsonl").read_text("utf-8").splitlines()
-        assert [json.loads(row)["file"] for row in rows] == [f"{n:03}.png" for n in range(70)]
+        assert [json.loads(row)["file"] for row in rows] == [f"{n:03}.png" for n in range(40)]
 
         # The clock is set back by a day, then on by nine.
         assert shared(a) == ""
