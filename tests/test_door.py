@@ -176,7 +176,8 @@ def raw(url: str, route: str, *pieces: bytes, headers: str = "", answer: bool = 
                 line.sendall(piece)
         except OSError:  # it has had enough
             pass
-        return line.recv(65536) if answer else b""
+        # The head and the body may come in two pieces; then the server closes.
+        return b"".join(iter(lambda: line.recv(65536), b"")) if answer else b""
 
 
 FILE = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
