@@ -65,18 +65,25 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
+def disk_errors(unwritable: HerbError | None = None) -> Iterator[None]:
     """Turns a disk that is full or may not be written to into a sentence.
 
+    Args:
+        unwritable: what to say unless the disk is full; by default that it is the data folder.
+
     Raises:
-        HerbError: "disk-full" or "disk-unwritable", for any OSError within.
+        HerbError: "disk-full" or "disk-unwritable", or `unwritable`, for any OSError within.
     """
     try:
         yield
     except OSError as error:
-        raise shortage(error) or HerbError(
-            "无法写入数据文件夹。请检查它的权限，或换一个 HERBDEMO_HOME，然后再试一次。",
-            "The data folder cannot be written to. Check its permissions, "
-            "or choose another HERBDEMO_HOME, and try again.",
-            hint="disk-unwritable",
+        raise (
+            shortage(error)
+            or unwritable
+            or HerbError(
+                "无法写入数据文件夹。请检查它的权限，或换一个 HERBDEMO_HOME，然后再试一次。",
+                "The data folder cannot be written to. Check its permissions, "
+                "or choose another HERBDEMO_HOME, and try again.",
+                hint="disk-unwritable",
+            )
         ) from error

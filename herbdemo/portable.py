@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from herbdemo.atomic import whole_file, whole_folder
 from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
-from herbdemo.errors import HerbError, shortage
+from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors
 from herbdemo.registry import Registry, check_id
 
@@ -40,16 +40,14 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     packing = partial(
         zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
     )
-    try:
-        with whole_file(target) as file, packing(file, "w") as archive:
-            archive.writestr(f"{model_id}/{CARD}", card)
-            archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
-    except OSError as error:
-        raise shortage(error) or HerbError(
-            "这个 zip 写不进去。请另选一个位置和文件名。",
-            "The zip cannot be written there. Choose another place and name for it.",
-            hint="zip-unwritable",
-        ) from error
+    unwritable = HerbError(
+        "这个 zip 写不进去。请另选一个位置和文件名。",
+        "The zip cannot be written there. Choose another place and name for it.",
+        hint="zip-unwritable",
+    )
+    with disk_errors(unwritable), whole_file(target) as file, packing(file, "w") as archive:
+        archive.writestr(f"{model_id}/{CARD}", card)
+        archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
     return target
 
 
