@@ -12,7 +12,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from herbdemo.atomic import whole_file
 from herbdemo.checkpoint import Checkpoint
-from herbdemo.errors import HerbError, shortage
+from herbdemo.errors import HerbError
+from herbdemo.files import disk_errors
 from herbdemo.herbs import herb_named
 from herbdemo.scores import Head
 
@@ -192,7 +193,9 @@ class _Explained(nn.Module):
         """As `Head.familiarity`."""
         if not len(self.bank):
             return torch.ones_like(embedded[:, 0])
-        found = _unit(embedded.clamp(min=0).sqrt() @ self.basis)
+        both = len(self.basis) > embedded.shape[1]  # as `scores.roots`
+        signs = (embedded, -embedded) if both else (embedded,)
+        found = _unit(torch.cat([part.clamp(min=0).sqrt() for part in signs], 1) @ self.basis)
         return (found @ _unit(self.bank).T).amax(1)
 
 
@@ -244,18 +247,12 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-@contextmanager
-def writing() -> Iterator[None]:
-    """Turns a file that cannot be written into a sentence.
-
-    Raises:
-        HerbError: for any OSError within.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise shortage(error) or HerbError(
+def writing() -> AbstractContextManager[None]:
+    """`disk_errors` for a place that the user has chosen."""
+    return disk_errors(
+        HerbError(
             "这个位置写不进去。请另选一个位置和文件名。",
             "It cannot be written there. Choose another place and name for it.",
             hint="export-unwritable",
-        ) from error
+        )
+    )

@@ -26,6 +26,7 @@ from herbdemo.network import HerbNet
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Answer, Recogniser
 from herbdemo.registry import Registry
+from herbdemo.scores import Head
 
 DOCS, EXAMPLES = (Path(__file__).parent.parent / name for name in ("docs", "examples"))
 TOLERANCE = 1e-4  # of the largest number
@@ -147,6 +148,18 @@ def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
         (gradient,) = torch.autograd.grad(scores[:, k].sum(), A, retain_graph=True)
         cam = (gradient.sum((2, 3), keepdim=True) * A).sum(1).detach().numpy()
         assert close(found["evidence"][:, k], cam)
+
+
+def test_features_of_both_signs_are_familiar_as_they_are_here(toy):
+    """As those of the original's Keras network are, whose basis has two rows for each."""
+    generator = torch.Generator().manual_seed(0)
+    D = toy.network.fc.in_features
+    kept = {"basis": torch.randn(2 * D, 5, generator=generator),
+            "bank": torch.randn(9, 5, generator=generator)}  # fmt: skip
+    signed = replace(toy, statistics=kept)
+    embedded = torch.randn(4, D, generator=generator)
+    found = export._Explained(signed).familiarity(embedded)
+    assert close(found.numpy(), Head.of(signed).familiarity(embedded.numpy()))
 
 
 def test_any_number_of_photos_of_any_size(files, recogniser):
