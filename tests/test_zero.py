@@ -11,7 +11,7 @@ import torch
 from toys import model_copy, refusal
 
 from herbdemo import engine, zero
-from herbdemo.cli import train
+from herbdemo.cli_learn import train
 from herbdemo.ui import desk
 from herbdemo.ui.start_view import start_html
 
