@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import http.client
 import io
-import json
 import tarfile
 import urllib.request
 from pathlib import Path
@@ -63,7 +62,7 @@ def export_page(checkpoint: Checkpoint, folder: Path, *, runtime: Path | None = 
     files = _runtime(runtime)
     files["model.onnx"] = onnx_model(checkpoint).SerializeToString()
     files["prepare.onnx"] = preparing(checkpoint.preprocessing.size)
-    files["herbs.json"] = json.dumps(described(checkpoint), ensure_ascii=False).encode()
+    files["herbs.json"] = described(checkpoint).encode()
     with writing(), whole_folder(folder) as temporary:
         for page in PAGE.iterdir():
             files[page.name] = page.read_bytes()

@@ -70,7 +70,7 @@ def export_openvino(checkpoint: Checkpoint, target: Path) -> Path:
     import openvino
 
     model = openvino.Core().read_model(onnx_model(checkpoint).SerializeToString(), b"")
-    model.set_rt_info(_json(described(checkpoint)), [KEY])
+    model.set_rt_info(described(checkpoint), [KEY])
     with writing():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as folder:
@@ -81,10 +81,10 @@ def export_openvino(checkpoint: Checkpoint, target: Path) -> Path:
     return target
 
 
-def described(checkpoint: Checkpoint) -> dict[str, Any]:
+def described(checkpoint: Checkpoint) -> str:
     """What a program has to know of an exported model, as JSON; docs/export.md explains it."""
     head, herbs = Head.of(checkpoint), (herb_named(herb) for herb in checkpoint.herbs)
-    return {
+    told = {
         "format": FORMAT,
         "model": checkpoint.id,
         "sha256": checkpoint.sha256,
@@ -99,6 +99,7 @@ def described(checkpoint: Checkpoint) -> dict[str, Any]:
             for herb in herbs
         ],
     }
+    return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
 
 def onnx_model(checkpoint: Checkpoint) -> "onnx.ModelProto":
@@ -136,7 +137,7 @@ def onnx_model(checkpoint: Checkpoint) -> "onnx.ModelProto":
     for value, sides in zip([*graph.inputs, *graph.outputs], SIDES, strict=True):
         shape = value.shape or ()  # every one has a shape
         value.shape = onnxscript.ir.Shape(sides.get(at, n) for at, n in enumerate(shape))
-    program.model.metadata_props[KEY] = _json(described(checkpoint))
+    program.model.metadata_props[KEY] = described(checkpoint)
     return program.model_proto
 
 
@@ -227,10 +228,6 @@ def _halve(model: Any) -> None:
         cast.outputs[0].name = name
         model.graph.initializers[stored.name] = stored
         model.graph.insert_before(model.graph[0], cast)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The page that `models export --format page` writes, in a Chromium that reaches nothing else."""
+"""The light model as the page that `models export` writes, in a Chromium that reaches no more."""
 
 import functools
 import http.server
@@ -9,13 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PHONE, skip_or_fail
+from axe_playwright_python.sync_playwright import Axe
+from conftest import DESKTOP, PHONE, skip_or_fail
 
-from herbdemo.browser import PACKAGE, export_page
+from herbdemo.browser import PACKAGE, PAGE, export_page
 from herbdemo.errors import HerbError
 from herbdemo.files import home
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Recogniser
+from herbdemo.registry import Registry
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ROSE, COFFEE = (EXAMPLES / name for name in ("yuejihua-rose.jpg", "unknown-coffee.jpg"))
@@ -29,8 +31,13 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser(Registry().load("herbs-31-v2-light"))
+
+
+@pytest.fixture(scope="module")
 def address(chromium, recogniser: Recogniser, tmp_path_factory) -> Iterator[str]:
-    """The shipped model's page on a web server that knows nothing of it."""
+    """The page on a web server that knows nothing of it."""
     folder = tmp_path_factory.mktemp("exported") / "page"
     kept = home() / PACKAGE  # the developer's own
     with pytest.MonkeyPatch.context() as patch:
@@ -132,7 +139,23 @@ def test_on_a_phone_without_a_mouse(new_page, address):
 def test_what_is_no_photo_is_said_to_be_none(new_page, address):
     page = new_page(locale="en")
     page.goto(address)
+    drop(page, ROSE.read_bytes())
     drop(page, b"no photo")
-    assert page.inner_text("h2").startswith("Failed: ")
+    assert page.inner_text("h2") == "Failed: choose a JPEG, PNG or WebP photo."
+    assert not page.locator("#photo").bounding_box()["height"]  # no photo that looks like the one
+    assert page.locator("#herbs button").count() == 0
     drop(page, COFFEE.read_bytes())
     assert page.inner_text("h2") == "Not a herb this model knows"
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PHONE | {"color_scheme": "dark"}])
+def test_nothing_on_it_keeps_anyone_out(new_page, address, options):
+    page = new_page(**options)
+    page.goto(address)
+    drop(page, ROSE.read_bytes())
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+def test_it_is_a_page_of_sixty_lines():
+    assert len((PAGE / "index.html").read_text().splitlines()) <= 60
