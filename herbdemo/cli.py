@@ -205,8 +205,13 @@ app.add_typer(cli_models.app, name="models", invoke_without_command=True)
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on: GRADIO_SERVER_NAME, or 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="GRADIO_SERVER_PORT, or the first free from 7860 on."),
+    ] = None,
     share: Annotated[bool, typer.Option("--share", help="A public link, through Gradio.")] = False,
 ) -> None:
     """Open the web page."""
@@ -230,7 +235,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise shortage(error) or HerbError(
-            "热力图的文件夹建不起来。请检查这个位置能否写入、是否已是文件，或换一个位置。",
+            "热图的文件夹建不起来。请检查这个位置能否写入、是否已是文件，或换一个位置。",
             "The folder for the heatmaps cannot be made. Check that its place may be written to "
             "and is no file, or choose another.",
             hint="heatmaps-unwritable",

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "space"
 FILES = ("app.py", "requirements.txt", "packages.txt", "README.md", "LICENSE")
 FOLDERS = ("herbdemo", "weights", "examples")
-PAGES = r"(README[\w.-]*|docs/[\w.-]+)\.md"  # that a link may bring along
+PAGES = r"((docs|benchmarks)/)?[\w.-]+\.md"  # that a link may bring along
 PICTURE, LINK = r"!\[[^\]]*\]\(([^)\s#]+)\)", r"(?<!!)\[[^\]]*\]\(([^)\s#]+)\)"
 LFS = "filter=lfs diff=lfs merge=lfs -text"
 

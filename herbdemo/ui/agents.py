@@ -20,7 +20,8 @@ ABOUT = (
     "recognise_herb first; explain_herb and compare_herbs show why; list_herbs names what it can "
     "know. Give a photo as a public http(s) address, as a data: address, or upload it by a POST "
     "of multipart form field `files` to /gradio_api/upload and give the address "
-    "/gradio_api/file=PATH of this server. Sentences come in Chinese (zh) and English (en). "
+    "/gradio_api/file=PATH of this server. Sentences come in Chinese (zh; zh_hant in traditional "
+    "characters) and English (en). "
     "An answer is for study and reference, not medical advice: always pass the cautions on."
 )
 _LONGEST = MAX_BYTES * 4 // 3 + 100  # characters of a photo in base64
