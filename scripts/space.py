@@ -208,7 +208,7 @@ def belonging(root: Path) -> list[str]:
         wanted |= {beside(page, name) for name in re.findall(PICTURE, text) if "://" not in name}
         linked = (beside(page, name) for name in re.findall(LINK, text))
         new = {name for name in linked if re.fullmatch(PAGES, name)} - set(pages)
-        pages += sorted(new)
+        pages += sorted(name for name in new if (root / name).is_file())  # else it is told of below
         wanted |= new
     if missing := sorted(name for name in wanted if name not in tracked):
         raise Refused(

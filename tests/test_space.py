@@ -48,7 +48,9 @@ def test_the_folder_holds_what_the_app_needs_and_nothing_else(built):
     for name in ("herbdemo/ui/page.css", "herbdemo/herbs.csv", "examples/SOURCES.md"):
         assert name in sizes
     parts = {name.partition("/")[0] for name in sizes}
-    assert not parts & {"tests", "benchmarks", "scripts", "Makefile", ".ci", ".gitignore"}
+    assert not parts & {"tests", "scripts", "Makefile", ".ci", ".gitignore"}
+    assert {name for name in sizes if name.endswith(".py") and "/" not in name} == {"app.py"}
+    assert not [name for name in sizes if name.startswith("benchmarks/") and name.endswith(".py")]
     assert not [name for name in sizes if "__pycache__" in name or name.endswith(".pyi")]
     table = said(sizes)
     assert re.search(r"weights/ .* MB", table)
@@ -57,11 +59,12 @@ def test_the_folder_holds_what_the_app_needs_and_nothing_else(built):
 
 def test_pages_show_their_pictures_and_lead_to_each_other(built):
     folder, sizes = built
-    assert "docs/spaces.md" in sizes
-    for page in [name for name in sizes if name.endswith(".md") and name[:4] in ("READ", "docs")]:
+    pages = [name for name in sizes if name.endswith(".md") and not name.startswith("weights")]
+    assert {"docs/spaces.md", "docs/export.md", "SECURITY.md", "benchmarks/LIGHT.md"} <= set(pages)
+    for page in pages:
         text = (folder / page).read_text("utf-8")
-        for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
-            assert (folder / page).parent.joinpath(picture).is_file(), (page, picture)
+        for beside in re.findall(r"!\[[^\]]*\]\(([^)#]+)\)|\]\(([^)#:]+\.md)\b", text):
+            assert (folder / page).parent.joinpath("".join(beside)).is_file(), (page, beside)
 
 
 def test_git_would_send_everything_binary_through_lfs(built, tmp_path):
@@ -152,13 +155,11 @@ def test_requirements_admit_what_zerogpu_offers(front):
 
 def test_weights_that_are_a_stand_in_are_refused(tmp_path):
     repository = tmp_path / "repository"
-    kept = ("README.md", "requirements.txt", "packages.txt", "LICENSE", "app.py")
-    for name in [*kept, "README.zh-CN.md", "docs", "weights/herbs-31-v2/card.json"]:
+    kept = ("requirements.txt", "packages.txt", "LICENSE", "app.py")
+    for name in [*kept, "weights/herbs-31-v2/card.json"]:
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, repository / name)
-        else:
-            shutil.copy(ROOT / name, repository / name)
+        shutil.copy(ROOT / name, repository / name)
+    (repository / "README.md").write_text("---".join(README.split("---")[:2]) + "---\n", "utf-8")
     pointer = repository / "weights" / "herbs-31-v2" / "model.safetensors"
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(Refused, match="git does not say"):
@@ -171,6 +172,10 @@ def test_weights_that_are_a_stand_in_are_refused(tmp_path):
     assert not (tmp_path / "app").exists()
     (repository / "app.py").unlink()
     with pytest.raises(Refused, match=r"gone: app\.py"):
+        build(tmp_path / "app", root=repository)
+    with (repository / "README.md").open("a") as page:
+        page.write("[more](docs/more.md)")
+    with pytest.raises(Refused, match=r"not tracked by git: docs/more\.md"):
         build(tmp_path / "app", root=repository)
 
 
