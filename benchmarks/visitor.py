@@ -104,8 +104,12 @@ class Visitor:
         """
         begun = self.begin(source, event, fields, *given)
         outputs = [self._name[number] for number in self._events[source, event]["outputs"]]
-        found: Values = {}
+        found: Values | None = None
+        refused: RefusedError | None = None
+        noted: Values = {}
         held: list[Any] = []
+        # To its end, as a browser reads it: Gradio takes a stream that is closed for a visitor who
+        # has left, and drops what the same tab begins meanwhile.
         for message in self.messages():
             if message.get("event_id") != begun:
                 continue
@@ -113,13 +117,18 @@ class Visitor:
             if kind == "process_generating" and message.get("success", True):
                 data = output.get("data") or []
                 held = [apply_diff(a, d) for a, d in zip(held, data, strict=True)] if held else data
-                _note(found, outputs, held)
+                _note(noted, outputs, held)
             elif kind == "process_completed":
                 if not message.get("success"):
-                    raise _refusal(output)
-                _note(found, outputs, output.get("data") or [])
-                return found
-        raise RefusedError("the stream ended without an answer", "no-answer")
+                    refused = _refusal(output)
+                    continue
+                _note(noted, outputs, output.get("data") or [])
+                found = noted
+        if refused:
+            raise refused
+        if found is None:
+            raise RefusedError("the stream ended without an answer", "no-answer")
+        return found
 
     def messages(self):
         """What the server says to this tab, until it has nothing more to say."""
