@@ -45,10 +45,14 @@ class Truth:
                     )
 
     def check(self, answer: Any, rights: dict[str, list[Any]], named: str, points: float) -> str:
-        """Why no world gives this answer; "" where one does."""
-        candidates = (
-            rights[named] if named in rights else [r for some in rights.values() for r in some]
-        )
+        """Why no world gives this answer; "" where one does.
+
+        Args:
+            named: the model that it says it is of; "" where it does not say.
+        """
+        if named and named not in rights:
+            return f"it names a model that is none of the three: {named[:80]}"
+        candidates = rights[named] if named else [r for some in rights.values() for r in some]
         why = [differs(answer, right, points) for right in candidates]
         return "" if "" in why else " | ".join(why)[:1500]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from herbdemo.errors import HerbError
-from herbdemo.files import sync_folder
+from herbdemo.files import home, sync_folder
 
 TEMPORARY = (".saving-", ".deleting-", ".writing-")
 STALE = 3600  # seconds; nothing takes an hour to write, so older leftovers are of killed processes
@@ -92,7 +92,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left half-written in `folder` more than an hour ago."""
+    """Remove what killed processes left half-written in `folder` more than an hour ago.
+
+    Only below `home()`: elsewhere such names may be other programs'.
+    """
+    if not folder.resolve().is_relative_to(home().resolve()):
+        return
     for path in folder.glob(".*-*"):
         with contextlib.suppress(OSError):  # another process sweeps too
             if path.name.startswith(TEMPORARY) and path.stat().st_mtime < time.time() - STALE:

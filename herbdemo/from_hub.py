@@ -17,6 +17,7 @@ _NAME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _lock = threading.Lock()
+_downloads: dict[str, threading.Lock] = {}  # by name: others are not waited for
 _folders: dict[str, Path] = {}  # by name; a branch that moves on is followed by the next process
 
 
@@ -36,24 +37,39 @@ def fetched(model_id: str) -> Path:
         HerbError: no such model or revision, no right to read it, files that are missing or too
             large, no connection to a Hub whose answer is not in the cache.
     """
-    with _lock:  # a second caller waits for the first one's download
-        folder = _folders.get(model_id)
-        if folder is None or not folder.is_dir():
-            name = _NAME.fullmatch(model_id)
-            assert name is not None  # as `is_on_hub` found
-            _folders[model_id] = folder = _download(*name.group(1, "revision"))
+    if there := _there(model_id):  # each photo asks, and waits for no download
+        return there
+    with _lock:
+        downloading = _downloads.setdefault(model_id, threading.Lock())
+    with downloading:  # a second caller waits for the first one's
+        if there := _there(model_id):
+            return there
+        _folders[model_id] = folder = _download(model_id, weights=True)
         return folder
 
 
-def _download(repo: str, revision: str | None) -> Path:
+def card_folder(model_id: str) -> Path:
+    """The folder that holds at least the card of a model on the Hub; as `fetched` otherwise."""
+    return _there(model_id) or _download(model_id, weights=False)
+
+
+def _there(model_id: str) -> Path | None:
+    folder = _folders.get(model_id)
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _download(model_id: str, *, weights: bool) -> Path:
     from huggingface_hub.utils import disable_progress_bars  # imported late: half a second
 
     from herbdemo.checkpoint import CARD, WEIGHTS  # with torch, for which pages do not wait
 
+    name = _NAME.fullmatch(model_id)
+    assert name is not None  # as `is_on_hub` found
+    repo, revision = name.group("repo"), name.group("revision")
     disable_progress_bars()
     try:
         folder = _file(repo, CARD, revision)
-        return _file(repo, WEIGHTS, folder.name)  # of the same commit
+        return _file(repo, WEIGHTS, folder.name) if weights else folder  # of the same commit
     except HerbError:
         raise
     except Exception as error:

@@ -47,5 +47,5 @@ def give_back() -> None:
     such gaps, which `reuse_memory` would keep. It takes some ten milliseconds, so it is for now and
     then.
     """
-    with suppress(AttributeError, OSError):
+    with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -18,7 +18,7 @@ from herbdemo.atomic import remove_folder, replace_file, taken
 from herbdemo.checkpoint import Checkpoint, load_checkpoint, read_card
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors, home, is_portable, shipped
-from herbdemo.from_hub import fetched, is_on_hub
+from herbdemo.from_hub import card_folder, fetched, is_on_hub
 
 SHIPPED = shipped("weights")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -79,10 +79,12 @@ class Registry:
         active, folders = self.active_id(), self._folders()
         on_hub = dict.fromkeys(id_ for id_ in (self._first(folders), active) if is_on_hub(id_))
         models = []
-        for model_id in [*on_hub, *folders]:
+        # What HERBDEMO_MODEL names may not be there; then its row says so.
+        for model_id in dict.fromkeys([*on_hub, *folders, active]):
             shipped = model_id in folders and folders[model_id].parent == self.shipped
             try:
-                card = read_card(self.folder(model_id))
+                on_disk = model_id in folders or not is_on_hub(model_id)
+                card = read_card(self.folder(model_id) if on_disk else card_folder(model_id))
             except HerbError as error:
                 models.append(ModelInfo(model_id, 0, shipped, model_id == active, "", {},
                                         (error.zh, error.en)))  # fmt: skip

@@ -238,6 +238,17 @@ def check_weights(folder: Path) -> None:
             )
 
 
+def check_replaceable(target: Path) -> None:
+    """Raise unless `target` is new, empty, or what `build` once made: it will be deleted.
+
+    Raises:
+        Refused: it is something else, such as a clone.
+    """
+    held = {path.name for path in target.iterdir()} if target.exists() else set()
+    if held and (".git" in held or not {".gitattributes", "app.py"} <= held):
+        raise Refused(f"{target} holds other things, which would be lost. Name a new folder.")
+
+
 def attributes(folder: Path, names: Iterable[str]) -> str:
     """The .gitattributes of a Space: each kind of file that is binary goes through LFS."""
     kinds = set()
@@ -263,6 +274,7 @@ def build(target: Path, *, root: Path = ROOT) -> dict[str, int]:
     if front["app_file"] not in names:
         raise Refused(f"app_file is {front['app_file']}, which does not belong to the Space.")
     check_weights(root)
+    check_replaceable(target)
     shutil.rmtree(target, ignore_errors=True)
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)

@@ -84,9 +84,8 @@ def space_served(
         ) as server:
             yield server, how
     if (after := listing(folder)) != before:
-        raise Refused(
-            f"The app wrote into its code: {', '.join(sorted(set(after) ^ set(before)))}."
-        )
+        changed = {name for name, _ in before.items() ^ after.items()}
+        raise Refused(f"The app wrote into its code: {', '.join(sorted(changed))}.")
 
 
 @contextlib.contextmanager

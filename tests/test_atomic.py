@@ -12,8 +12,9 @@ from herbdemo.atomic import remove_folder, replace_file, sweep, whole_folder
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two leftovers of each kind, one of them old, beside things that must stay."""
+    monkeypatch.setenv("HERBDEMO_HOME", str(tmp_path))
     for prefix in module.TEMPORARY:
         for name in ("old", "new"):
             (tmp_path / f"{prefix}{name}").mkdir()
@@ -33,6 +34,14 @@ KEPT = [".deleting-new", ".hidden-thing", ".saving", ".saving-new", ".writing-ne
 def test_leftovers_of_killed_processes_go_after_an_hour(folder):
     sweep(folder)
     assert sorted(path.name for path in folder.iterdir()) == KEPT
+
+
+def test_elsewhere_such_names_may_be_of_other_programs(folder, monkeypatch):
+    monkeypatch.setenv("HERBDEMO_HOME", str(folder / "model"))
+    before = sorted(folder.iterdir())
+    with whole_folder(folder / "page") as temporary:
+        (temporary / "card").write_text("x")
+    assert sorted(folder.iterdir()) == [*before, folder / "page"]
 
 
 @pytest.mark.parametrize("name", ["replace", "whole", "remove"])

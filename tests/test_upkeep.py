@@ -22,7 +22,8 @@ def test_piles_go_when_their_time_is_over_and_one_failure_stops_nothing(tmp_path
 
     monkeypatch.setattr(upkeep.WORKER, "tidy", fails)
     monkeypatch.setattr(kept, "sweep_kept", swept.set)
-    upkeep.keep_clean()
+    end = upkeep.keep_clean()
     assert swept.wait(60)
+    end()
     assert not old.folder.exists()
     assert new.folder.exists()

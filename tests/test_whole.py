@@ -43,7 +43,9 @@ def test_whoever_reads_a_picture_that_is_written_again_gets_all_of_it(tmp_path, 
     reader = threading.Thread(target=read)
     reader.start()
     for _ in range(20):
+        before = path.stat().st_ino
         assert save(cache) == str(path)
+        assert path.stat().st_ino != before  # written aside, not into what is read
     stop.set()
     reader.join()
     assert sizes == {len(content)}

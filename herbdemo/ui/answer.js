@@ -51,6 +51,7 @@ function begin() {
 // The photo in small, under all the small maps
 async function thumb(photo) {
   await photo.decode();
+  if (!photo.isConnected) return; // the next answer came before it
   const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
   [canvas.width, canvas.height] = sides(photo, 176);
   pen.imageSmoothingQuality = "high";

@@ -23,6 +23,7 @@ from herbdemo.ui import (
     models,
     names,
     sandbox,
+    sessions,
     texts,
     texts_batch,
     texts_explain,
@@ -111,6 +112,7 @@ def serve(
     place()
     uploads.make_folder()
     whole.install()
+    sessions.install()
     demo.launch(
         server_name=host,
         server_port=port,
@@ -119,11 +121,12 @@ def serve(
         **launch_options(),
     )
     wake()
-    upkeep.keep_clean()
+    end_upkeep = upkeep.keep_clean()
     desk.jobs().end_with_this_process()
     try:
         demo.block_thread()
     finally:
+        end_upkeep()
         demo.close(verbose=False)  # which deletes what visitors have uploaded here
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Door:
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        if wait := self._visits.wait((scope.get("client") or ("",))[0]):
+        if wait := self._visits.wait(_visitor((scope.get("client") or ("",))[0])):
             after = (b"retry-after", str(math.ceil(wait)).encode())
             await _refuse(send, 429, t.TOO_OFTEN, after)
             return
@@ -139,6 +139,17 @@ class Visits:
             if len(self._left) > MOST:
                 self._left.popitem(last=False)  # silent for longest
         return 0.0 if left >= 1 else (1 - left) * MINUTE / rate
+
+
+def _visitor(address: str) -> str:
+    """Who is counted as one: an address, of IPv6 the network that a household or a phone gets."""
+    try:
+        ip = ip_address(address)
+    except ValueError:  # no address of a network
+        return address
+    if not isinstance(ip, IPv6Address):
+        return address
+    return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
 
 
 def _room() -> int:

@@ -58,6 +58,8 @@ class Lately:
 
     def _keep(self, key: tuple, made: Any) -> None:
         with self._lock:
+            if key in self._found:  # two made it, where the one that both waited for had failed
+                self._drop(key)
             self._found[key] = made
             self._made[key] = time.monotonic()
             self._weight += self._weigh(made)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-import time
+from collections.abc import Callable
 
 from herbdemo import kept_piles
 from herbdemo.heap import give_back
@@ -13,19 +13,22 @@ log = logging.getLogger(__name__)
 PAUSE = 60  # seconds between two rounds
 
 
-def keep_clean() -> None:
-    """Sweep as long as the server runs, and each time it starts."""
-    threading.Thread(target=_sweep_for_ever, name="sweep", daemon=True).start()
+def keep_clean() -> Callable[[], None]:
+    """Sweep now and each minute; gives what ends it."""
+    ended = threading.Event()
+    threading.Thread(target=_sweep_until, args=(ended,), name="sweep", daemon=True).start()
+    return ended.set
 
 
-def _sweep_for_ever() -> None:
+def _sweep_until(ended: threading.Event) -> None:
     from herbdemo.kept import sweep_kept  # imports torch, for which the page does not wait
 
-    while True:
-        for sweep in (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept):
+    sweeps = (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept,
+              give_back)  # fmt: skip  # or what models and trays once needed would be held for ever
+    while not ended.is_set():
+        for sweep in sweeps:
             try:
                 sweep()
             except Exception:  # the next round may do better
                 log.exception("not swept")
-        give_back()  # or what models and trays once needed would be held for ever
-        time.sleep(PAUSE)
+        ended.wait(PAUSE)

@@ -1,0 +1,50 @@
+"""A tab costs next to nothing, and keeps what it was given."""
+
+import gradio as gr
+import pytest
+from gradio import state_holder
+
+from herbdemo.ui import app, sessions
+
+
+@pytest.fixture(scope="module")
+def demo() -> gr.Blocks:
+    return app.build()
+
+
+@pytest.fixture
+def installed(monkeypatch) -> None:
+    monkeypatch.setattr(state_holder, "SessionState", state_holder.SessionState)
+    sessions.install()
+
+
+def test_no_tab_keeps_a_copy_of_the_page(demo, installed):
+    holder = state_holder.StateHolder()
+    holder.set_blocks(demo)
+    session = holder["a tab"]
+    assert session.config_values == {}
+    assert list(session.components) == []
+    html = next(block for block in demo.blocks.values() if isinstance(block, gr.HTML))
+    session._update_value_in_config(html._id, "all that was ever shown")
+    assert session.config_values == {}
+
+
+def test_gradio_still_keeps_one(demo):
+    """Once it does not, `sessions` can go."""
+    assert sessions.Session.__mro__[1](demo).config_values
+
+
+def test_a_tab_has_values_of_its_own(installed):
+    with gr.Blocks() as demo:
+        basket = gr.State([])
+    holder = state_holder.StateHolder()
+    holder.set_blocks(demo)
+    one, other = holder["one"], holder["other"]
+    one[basket._id].append("党参")
+    assert (one[basket._id], other[basket._id]) == (["党参"], [])
+    one[basket._id] = ["甘草"]
+    assert one[basket._id] == ["甘草"]
+    one.is_closed = True
+    assert [value for _, value, _ in one.state_components] == [["甘草"]]
+    holder.delete_state("one")
+    assert basket._id not in one
