@@ -89,6 +89,22 @@ def test_each_address_has_a_rate_of_its_own(monkeypatch):
     assert [visits.wait("a") > 0 for _ in range(31)] == [False] * 30 + [True]
 
 
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),  # the same household
+        ("2001:db8:1:3::4", "2001:db8:1:3::/64"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_network_of_ipv6_is_one_visitor(address, counted):
+    assert door._visitor(address) == counted
+
+
 def test_addresses_do_not_pile_up(monkeypatch):
     monkeypatch.setattr(door, "MOST", 5)
     visits = door.Visits(lambda: 30)

@@ -125,6 +125,16 @@ def test_what_is_kept_is_bounded():
     assert [kept.has((n,)) for n in (1, 2, 3)] == [True, False, True]
 
 
+def test_what_two_made_at_once_is_weighed_once():
+    kept = Lately(3, weigh=lambda made: made)
+    for _ in range(5):
+        kept._keep(("a",), 2)  # as where the one that both waited for had failed
+    kept.get(("b",), lambda: 1)
+    assert kept.has(("a",))
+    kept.get(("c",), lambda: 1)
+    assert not kept.has(("a",))
+
+
 def test_a_slow_map_tells_how_far_it_is_and_ends_as_a_card(served, upload):
     key = f"ablation-cam|layer4|{HERB}|"
     *told, last = slow_map(Opened(upload, {}, {}), key, "session", "1")

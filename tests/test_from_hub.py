@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,44 @@ def test_a_model_out_of_reach_is_listed_with_the_reason(registry, monkeypatch):
     assert (first.id, first.active) == ("me/away", True)
     assert "缓存里没有" in first.problem[0]
     assert (second.id, second.problem) == ("default", None)
+
+
+def test_a_model_that_is_named_and_not_there_is_listed_with_the_reason(registry, monkeypatch):
+    monkeypatch.setenv("HERBDEMO_MODEL", "typo")
+    assert [(m.id, m.active, bool(m.problem)) for m in registry.list()] == [
+        ("default", False, False),
+        ("typo", True, True),
+    ]
+
+
+def test_nobody_waits_for_the_download_of_another_model(registry, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(model_id: str, *, weights: bool) -> Path:
+        begun.set()
+        assert go_on.wait(60)
+        return Path("nowhere")
+
+    monkeypatch.setattr(from_hub, "_download", slow)
+    thread = threading.Thread(target=from_hub.fetched, args=("me/slow",))
+    thread.start()
+    assert begun.wait(60)
+    assert registry.load("me/herbs").id == "me/herbs"
+    go_on.set()
+    thread.join()
+
+
+def test_a_list_of_models_asks_for_no_weights(registry, monkeypatch, toy_folder):
+    asked = []
+
+    def download(model_id: str, *, weights: bool) -> Path:
+        asked.append((model_id, weights))
+        return toy_folder
+
+    monkeypatch.setattr(from_hub, "_download", download)
+    monkeypatch.setenv("HERBDEMO_MODEL", "me/other")
+    assert registry.list()[0].herbs == len(HERBS)
+    assert asked == [("me/other", False)]
 
 
 def test_the_page_offers_no_acts_that_would_be_refused():

@@ -179,6 +179,19 @@ def test_weights_that_are_a_stand_in_are_refused(tmp_path):
         build(tmp_path / "app", root=repository)
 
 
+@pytest.mark.parametrize("held", [".git", "notes.txt"])
+def test_a_folder_that_holds_other_things_is_left_alone(tmp_path, held):
+    (tmp_path / held).mkdir()
+    with pytest.raises(Refused, match="Name a new folder"):
+        build(tmp_path)
+    (tmp_path / "app.py").touch()
+    (tmp_path / ".gitattributes").touch()
+    if held == ".git":  # a clone of a Space
+        with pytest.raises(Refused, match="Name a new folder"):
+            build(tmp_path)
+    assert (tmp_path / held).is_dir()
+
+
 def test_the_code_of_a_rehearsal_cannot_be_written_to(tmp_path):
     code, scratch = tmp_path / "app", tmp_path / "run"
     (code / "part").mkdir(parents=True)
