@@ -6,12 +6,14 @@ The app runs as `python app.py` starts it, with a password, so that seven of the
 and one is the owner, who switches models, sends them to and fro, teaches, and stops the teaching
 halfway. Each comes from an address of its own and does one thing after another, drawn by lot from a
 seed: photos over the API and on every tab, batches, links, a sandbox, bad files, and acts that are
-given up. What is right was worked out before, by one thread; see `questions`. Writes SOAK.md.
+given up. What is right was worked out before, by one thread; see `questions`. Writes SOAK.md; exit
+status 1 where a promise was broken.
 """
 
 import argparse
 import json
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -85,6 +87,40 @@ def floor(own: Sequence[Row]) -> list[Row]:
     return [(part[-1, 0], part[:, 1].min()) for part in tenths(own)]
 
 
+@dataclass(frozen=True)
+class Promise:
+    """What was promised: in words, what was found, the bound in words, and whether it was kept."""
+
+    what: str
+    found: str
+    bound: str
+    kept: bool
+
+    @property
+    def row(self) -> str:
+        return f"| {self.what} | {self.found} | {self.bound} | {'yes' if self.kept else '**no**'} |"
+
+
+def promises(found: dict[str, Any]) -> list[Promise]:
+    """All that the soak has to show."""
+    left, own, seconds = found["left"], found["memory"]["own"], 60 * found["minutes"]
+    none = [
+        ("wrong answers, mixtures of two models, unsaid errors", len(found["wrong"])),
+        ("tracebacks in the log", found["tracebacks"]),
+        ("files left in the temporary folder while running", len(left["temporary"])),
+        ("files left in the temporary folder after the end", len(left["after the end"])),
+        ("half-written files left in the home", len(left["half written in the home"])),
+        ("uploads left after the end", left["uploads after the end"]),
+    ]
+    growth, start, end = grown(own, seconds)
+    shown = f"{growth:+.1%}, {start:.0f} → {end:.0f} MB"
+    return [
+        *(Promise(what, f"{number}", "0", number == 0) for what, number in none),
+        Promise("growth of the server's memory (heap and stacks) after the first fifth of the time, "
+                "by a straight line", shown, f"within ±{FLAT:.0%}", abs(growth) <= FLAT),
+    ]  # fmt: skip
+
+
 def left_in(folder: Path) -> list[str]:
     """The files below a folder, named from there."""
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
@@ -146,8 +182,9 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
     refused = "\n".join(f"| {number:,} | {said} |" for said, number in found["refused"].items())
     wrong = "\n".join(f"- {why[:300]}" for why in found["wrong"]) or "None."
     asked = sum(found["done"].values())
-    own, seconds = memory["own"], 60 * found["minutes"]
-    all_of_it, stays = grown(own, seconds), grown(floor(own), seconds)
+    own = memory["own"]
+    _, start, end = grown(floor(own), 60 * found["minutes"])
+    rows = "\n".join(promise.row for promise in promises(found))
     held = "".join(
         f"| {part[-1, 0] / 60:.0f} | {part[:, 1].min():.0f} | {np.median(part[:, 1]):.0f} "
         f"| {part[:, 1].max():.0f} | {np.median(part[:, 2]):.0f} |\n"
@@ -161,22 +198,20 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
 
 {found["visitors"]} visitors at once did everything that the page and the API offer, drawn by lot; one of them,
 the owner, switched models, imported and deleted some, taught, and stopped the teaching halfway. What is right
-was worked out before by one thread, for {found["questions"]} questions in {found["worlds"]} worlds (three models, each on the engine
+was worked out before by one thread, for {found["questions"]} questions in {found["worlds"]} worlds (four models, each on the engine
 that answers first and the one that takes over). An answer counts as right if it is wholly that of one world.
 
-| what | found | promised |
-|---|---|---|
-| acts that were done and checked | {asked:,} | |
-| wrong answers, mixtures of two models, unsaid errors | {len(found["wrong"])} | 0 |
-| tracebacks in the log | {found["tracebacks"]} | 0 |
-| heap of the server that stays (the least of each tenth of the time): growth after the first fifth | {stays[0]:+.1%} | within ±{FLAT:.0%} |
-| … in MB, by a straight line | {stays[1]:.0f} → {stays[2]:.0f} | |
-| the same line through all that was seen, working memory included | {all_of_it[0]:+.1%}, {all_of_it[1]:.0f} → {all_of_it[2]:.0f} MB | |
-| most of it, with the pages of files, MB | {max(row[2] for row in own):.0f} | |
-| most memory of a job beside it, MB | {memory["jobs"]:.0f} | |
-| files left in the temporary folder | {len(left["temporary"])} running, {len(left["after the end"])} after the end | 0 |
-| half-written files left in the home | {len(left["half written in the home"])} | 0 |
-| uploads that await their hour | {left["uploads while running"]} running, {left["uploads after the end"]} after the end | 0 after the end |
+| promise | found | bound | kept |
+|---|---|---|---|
+{rows}
+
+| what | found |
+|---|---|
+| acts that were done and checked | {asked:,} |
+| least memory of each tenth of the time, by a straight line, MB | {start:.0f} → {end:.0f} |
+| most of it, with the pages of files, MB | {max(row[2] for row in own):.0f} |
+| most memory of a job beside it, MB | {memory["jobs"]:.0f} |
+| uploads that await their hour at the end | {left["uploads while running"]} |
 
 ## Wrong
 
@@ -217,6 +252,8 @@ def main() -> None:
     said = report(found, bench.machine())
     arguments.report.write_text(said, encoding="utf-8")
     print(said)
+    if broken := [promise.what for promise in promises(found) if not promise.kept]:
+        sys.exit(f"broken: {'; '.join(broken)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from herbdemo.extend import extend
 from herbdemo.registry import Registry
 from herbdemo.ui.sandbox import NAME as SANDBOX
 
+LIGHT = "herbs-31-v2-light"
 NEW = ("欧芹", "洋葱")  # herbs that no shipped model knows, played by crops of two examples
 
 
@@ -51,7 +52,7 @@ class Truth:
             named: the model that it says it is of; "" where it does not say.
         """
         if named and named not in rights:
-            return f"it names a model that is none of the three: {named[:80]}"
+            return f"it names a model that is none of these: {named[:80]}"
         candidates = rights[named] if named else [r for some in rights.values() for r in some]
         why = [differs(answer, right, points) for right in candidates]
         return "" if "" in why else " | ".join(why)[:1500]
@@ -69,7 +70,7 @@ def worlds(checkpoint: Checkpoint) -> list[World]:
 
 
 def models_for(registry: Registry, folder: Path) -> dict[str, Checkpoint]:
-    """The shipped model; one that knows more herbs; one with other convolutions."""
+    """The shipped models; one that knows more herbs; one with other convolutions."""
     shipped = registry.load()
     lessons = []
     for herb, source in zip(NEW, (1, 2), strict=True):
@@ -86,7 +87,7 @@ def models_for(registry: Registry, folder: Path) -> dict[str, Checkpoint]:
             weight += 0.02 * weight.std(correction=0) * torch.randn_like(weight)
     card = {key: value for key, value in other.card.items() if key != "limits"}
     save_checkpoint(replace(other, card=card), registry.new_folder("other"))
-    return {name: registry.load(name) for name in (shipped.id, "more", "other")}
+    return {name: registry.load(name) for name in (shipped.id, LIGHT, "more", "other")}
 
 
 def box_lessons(folder: Path) -> list[Sample]:

@@ -7,7 +7,7 @@ import pytest
 from toys import HERBS, herb_photo
 
 from benchmarks.sameness import POINTS, differs, model_of, seen
-from benchmarks.soak import floor, grown
+from benchmarks.soak import REPORT, floor, grown, promises
 from herbdemo.recognise import Recogniser
 from herbdemo.ui.result import answer_html
 
@@ -70,3 +70,33 @@ def test_growth_is_that_of_the_line_after_the_warming():
 def test_what_stays_is_told_from_what_comes_and_goes():
     own = [(t, 1000 + 9 * (t % 100), 0) for t in range(0, 2000, 5)]  # given back every 100 seconds
     assert grown(floor(own), 2000)[0] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_promise_that_was_broken_is_told():
+    flat = [[second, 1000, 1500] for second in range(0, 60, 5)]
+    kept = {
+        "minutes": 1,
+        "wrong": [],
+        "tracebacks": 0,
+        "memory": {"own": flat},
+        "left": {
+            "temporary": [],
+            "after the end": [],
+            "half written in the home": [],
+            "uploads after the end": 0,
+        },
+    }
+    assert all(promise.kept for promise in promises(kept))
+    rising = [[second, 1000 + 5 * second, 1500] for second in range(0, 60, 5)]
+    left = kept["left"] | {"uploads after the end": 89}
+    broken = kept | {"wrong": ["a mixture"], "memory": {"own": rising}, "left": left}
+    assert [promise.found for promise in promises(broken) if not promise.kept] == [
+        "1",
+        "89",
+        "+18.6%, 1075 → 1275 MB",
+    ]
+
+
+def test_the_last_soak_kept_what_is_promised():
+    rows = re.findall(r"^\| .* \| (yes|\*\*no\*\*) \|$", REPORT.read_text("utf-8"), re.MULTILINE)
+    assert rows == ["yes"] * 7
