@@ -2,9 +2,16 @@
 
 import ctypes
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import psutil
+
+LOOK = 5.0  # seconds between two looks at how much memory is held
+# Bytes above the least that was seen since. A photo needs a third of it, and uses again what the
+# last one gave free; a model that is loaded beside the old one leaves three times as much.
+SLACK = 128 << 20
 # Options of malloc.h. Older versions take no higher limit than 32 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _GLIBC = ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20))
@@ -40,12 +47,30 @@ def reuse_memory() -> None:
             ctypes.CDLL(None).mallopt(option, value)
 
 
+def keep_small(ended: threading.Event) -> None:
+    """Until `ended`: give back what was needed for a moment, such as for loading a model.
+
+    Not more often: what was given back is paged in anew by whoever needs memory next.
+    """
+    least = held()
+    while not ended.wait(LOOK):
+        if held() > least + SLACK:
+            give_back()
+            least = held()
+        least = min(least, held())
+
+
+def held() -> int:
+    """Bytes of memory that this process alone holds: no pages of files."""
+    memory = psutil.Process().memory_info()
+    return memory.rss - getattr(memory, "shared", 0)  # Linux tells them apart
+
+
 def give_back() -> None:
     """Let glibc return to the system what lies free between things that stay; nothing elsewhere.
 
     A model that is loaded beside the old one, or a tray of several passes, leaves hundreds of MB of
-    such gaps, which `reuse_memory` would keep. It takes some ten milliseconds, so it is for now and
-    then.
+    such gaps, which `reuse_memory` would keep.
     """
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

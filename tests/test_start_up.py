@@ -75,7 +75,7 @@ def test_the_page_comes_before_all_else(monkeypatch):
     app.serve(order.demo, port=1)
     names = [call[0] for call in order.mock_calls]
     assert names[:2] == ["demo.launch", "wake"]
-    assert names[-2:] == ["demo.block_thread", "demo.close"]
+    assert names[-3:] == ["demo.block_thread", "keep_clean()", "demo.close"]
     assert order.demo.launch.call_args.kwargs["prevent_thread_lock"] is True
 
 

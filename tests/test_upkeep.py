@@ -1,6 +1,8 @@
 """What has had its time goes, also where nobody comes who would make room."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -27,3 +29,35 @@ def test_piles_go_when_their_time_is_over_and_one_failure_stops_nothing(tmp_path
     end()
     assert not old.folder.exists()
     assert new.folder.exists()
+
+
+HEAP = """
+import sys, threading, time
+import numpy as np
+from herbdemo import heap
+heap.LOOK = 0.05
+heap.reuse_memory()
+ended = threading.Event()
+if sys.argv[1] == "kept small":
+    threading.Thread(target=heap.keep_small, args=(ended,)).start()
+    time.sleep(0.5)
+before = heap.held()
+arrays = [np.ones(1 << 17) for _ in range(600)]  # of 1 MB
+stay, arrays = arrays[::40], None
+until = time.monotonic() + 5
+while heap.held() > before + (250 << 20) and time.monotonic() < until:
+    time.sleep(0.05)
+ended.set()
+print((heap.held() - before) >> 20, len(stay))
+"""
+
+
+def test_memory_that_was_needed_for_a_moment_is_given_back():
+    def stays(how: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", HEAP, how], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout.split()[0])
+
+    if stays("as it is") > 500:  # where the system's own malloc keeps it
+        assert stays("kept small") < 250

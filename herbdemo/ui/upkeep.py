@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from herbdemo import kept_piles
-from herbdemo.heap import give_back
+from herbdemo.heap import keep_small
 from herbdemo.ui import model, uploads
 from herbdemo.ui.pile_worker import WORKER
 
@@ -14,19 +14,18 @@ PAUSE = 60  # seconds between two rounds
 
 
 def keep_clean() -> Callable[[], None]:
-    """Sweep now and each minute; gives what ends it."""
+    """Sweep now and each minute, and give memory back; gives what ends it."""
     ended = threading.Event()
-    threading.Thread(target=_sweep_until, args=(ended,), name="sweep", daemon=True).start()
+    for name, work in (("sweep", _sweep_until), ("heap", keep_small)):
+        threading.Thread(target=work, args=(ended,), name=name, daemon=True).start()
     return ended.set
 
 
 def _sweep_until(ended: threading.Event) -> None:
     from herbdemo.kept import sweep_kept  # imports torch, for which the page does not wait
 
-    sweeps = (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept,
-              give_back)  # fmt: skip  # or what models and trays once needed would be held for ever
     while not ended.is_set():
-        for sweep in sweeps:
+        for sweep in (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept):
             try:
                 sweep()
             except Exception:  # the next round may do better
