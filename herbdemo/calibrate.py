@@ -19,6 +19,7 @@ from herbdemo.decoded import reduced
 from herbdemo.discriminant import blended
 from herbdemo.engine import TorchEngine
 from herbdemo.evaluate import Features, Known, engine_for, extract, joined, measure
+from herbdemo.fits import COLDEST, HOTTEST
 from herbdemo.likeness import likeness, prepared
 from herbdemo.quantise import limits_of, simulated
 from herbdemo.scores import Head, Tail, directions, roots
@@ -242,7 +243,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return value
 
     optimizer.step(loss)
-    return float(log_t.detach().exp())
+    return float(np.clip(log_t.detach().exp(), COLDEST, HOTTEST))
 
 
 def unknown_threshold(familiarity: np.ndarray) -> float:

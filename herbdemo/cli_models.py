@@ -231,8 +231,11 @@ def import_weights(
     table = Table(title=name)
     for column in ("what", "value"):
         table.add_column(column, overflow="fold")
+    if report["top1"] is not None:
+        low, high = report["top1_interval"]
+        report["top1"] = f"{report['top1']:.1%} ({low:.1%} to {high:.1%})"
     for key, value in report.items():
-        if value not in (None, [], name):
+        if value not in (None, [], name) and key != "top1_interval":
             table.add_row(key, Text(", ".join(value) if isinstance(value, list) else str(value)))
     out.print(table)
     out.print(f"python -m herbdemo models activate {name}" if not activate else "")

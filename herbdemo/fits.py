@@ -23,6 +23,8 @@ _WHOLE = ("bank_labels", "val_labels", "held_out", "added_prints")  # int64; all
 _FLOATS = (torch.float16, torch.float32, torch.float64)
 _NEEDS = {"bank": "basis", "basis": "bank", "bank_labels": "bank", "val": "val_labels",
           "val_labels": "val"}  # fmt: skip
+# What logits may be divided by. A head that is worse than chance asks for infinity.
+COLDEST, HOTTEST = 1e-6, 1e6
 _EXTENDED = ("count", "sum", "moment", "added", "added_prints", "weight", "bias")
 
 
@@ -93,7 +95,7 @@ def limits_fit(card: Mapping[str, Any]) -> bool:
     thresholds = card.get("thresholds")
     return (
         _is_number(temperature)
-        and 1e-6 < temperature < 1e6
+        and COLDEST <= temperature <= HOTTEST
         and isinstance(thresholds, dict)
         and all(_is_number(limit) and abs(limit) < 1e9 for limit in thresholds.values())
     )

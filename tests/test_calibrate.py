@@ -1,5 +1,7 @@
 """calibrate.py: temperature, thresholds and sums, each against what it promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,13 @@ def test_a_temperature_never_changes_the_order(seed, scale, herbs):
     assert temperature > 0
     odds = softmax(logits / temperature)
     np.testing.assert_array_equal(odds.max(axis=1), odds[np.arange(30), logits.argmax(axis=1)])
+
+
+def test_a_head_that_is_worse_than_chance_makes_a_model_that_loads(toy, tmp_path):
+    logits = np.eye(5) * 1e5
+    temperature = fit_temperature(logits, np.roll(np.arange(5), 1))
+    saved = save_checkpoint(replace(toy, temperature=temperature), tmp_path / "bad")
+    assert load_checkpoint(tmp_path / "bad").temperature == saved.temperature
 
 
 @pytest.mark.parametrize("case", ["all right", "all wrong", "no difference", "one photo"])
