@@ -6,6 +6,7 @@ import pytest
 
 from herbdemo.errors import HerbError
 from herbdemo.ui import desk, models
+from herbdemo.ui.models_view import Row, models_html
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,3 +51,25 @@ def test_otherwise_the_refusal_is_said(hub, monkeypatch, hint, given):
 def test_a_login_on_the_space_asks_for_the_right_to_publish():
     front = (ROOT / "README.md").read_text(encoding="utf-8").split("---")[1]
     assert "hf_oauth: true\nhf_oauth_scopes:\n  - manage-repos\n" in front
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (["temperature", "certain", "unknown", "statistics"], "imported without photos"),
+        (["statistics"], "no photos of some herbs"),
+        ([], ""),
+    ],
+)
+def test_what_an_imported_model_lacks_is_said_beside_it(lacking, said):
+    card = {"herbs": ["党参"], "imported": {"not_fitted": lacking}}
+    html = models_html([Row("mine", False, False, 1, card)])
+    assert said in html
+    assert ("herb can be added" in html) == bool(lacking)
+
+
+def test_a_card_that_says_nonsense_of_its_import_costs_its_own_row_alone():
+    good, bad = {"herbs": ["党参"]}, {"herbs": ["甘草"], "imported": "yes"}
+    html = models_html([Row("bad", False, False, 1, bad), Row("good", False, False, 1, good)])
+    assert "党参" in html
+    assert 'class="problem"' in html

@@ -2,7 +2,7 @@
 
 import html
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,9 +99,18 @@ def _facts(row: Row) -> str:
     size = f"{row.size / 1e6:.0f} MB"
     items = "".join(f"<li>{fact.html}</li>" for fact in facts)
     name = html.escape(network_name(row.card)[:64])
-    light = is_light(row.card.get("architecture"))
-    more = f'<p class="hint">{texts.LIGHT.html}</p>' if light else ""
-    return f'<ul class="facts"><li>{name}</li>{items}<li>{size}</li></ul>{more}'
+    hints = "".join(f'<p class="hint">{hint.html}</p>' for hint in _hints(row.card))
+    return f'<ul class="facts"><li>{name}</li>{items}<li>{size}</li></ul>{hints}'
+
+
+def _hints(card: Mapping[str, Any]) -> Iterator[Text]:
+    if is_light(card.get("architecture")):
+        yield texts.LIGHT
+    lacking = card.get("imported", {}).get("not_fitted", [])
+    if "certain" in lacking:
+        yield t.IMPORTED_BARE
+    elif "statistics" in lacking:
+        yield t.IMPORTED_GAPS
 
 
 def _herbs(card: Mapping[str, Any]) -> str:

@@ -313,6 +313,15 @@ GO_BACK = Text("退回上一个", "Go back to the one before")
 WENT_BACK = Text("退回到 {}。", "Back to {}.")
 WHICH_HERBS = Text("认识哪些药材", "Which herbs it knows")
 HERBS_OF = Text("{} 种药材", "{} herbs")
+IMPORTED_BARE = Text(
+    "导入时没有给照片：它从不说“可信”，也从不说“不认识”，不能再添加药材。请连同照片再导入一次。",
+    "It was imported without photos: it is never sure, takes anything for one of its herbs, and no "
+    "herb can be added to it. Import it again with photos.",
+)
+IMPORTED_GAPS = Text(
+    "导入时有的药材没有照片，所以不能再添加药材。",
+    "It was imported with no photos of some herbs, so no herb can be added to it.",
+)
 SHIPPED = Text("随程序提供", "comes with the program")
 ON_HUB = Text("来自 Hugging Face", "from Hugging Face")
 PARENT = Text("来自 {}", "from {}")
