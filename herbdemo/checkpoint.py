@@ -163,7 +163,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
                 raise TypeError(key)
         if not isinstance(card.get("architecture", ""), str):
             raise TypeError("architecture")
-        if not all(isinstance(herb, str) for herb in card["herbs"]):
+        if not card["herbs"] or not all(isinstance(herb, str) for herb in card["herbs"]):
             raise TypeError("herbs")
         if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):  # folders are named after it
             raise ValueError("sha256")

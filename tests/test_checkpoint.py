@@ -279,7 +279,7 @@ def test_weights_of_another_network(tmp_path):
 CHANGES = {
     "a herb more": ({"herbs": [*toys.HERBS, "人参"]}, "herbs-mismatch", "lists 8 herbs"),
     "a herb less": ({"herbs": toys.HERBS[:-1]}, "herbs-mismatch", "lists 6 herbs"),
-    "no herbs": ({"herbs": []}, "herbs-mismatch", "lists 0 herbs"),
+    "no herbs": ({"herbs": []}, "card-damaged", "card.json is damaged"),
     "a herb twice": ({"herbs": [*toys.HERBS[:-1], "党参"]}, "herbs-twice", "a herb twice"),
     "newer": ({"schema": SCHEMA + 1}, "card-newer", "A newer version of this program"),
     "no schema": ({"schema": GONE}, "card-damaged", "card.json is damaged"),

@@ -113,6 +113,14 @@ def test_weights_of_another_network_are_refused(network):
     assert toys.refusal(new_network, "vgg16", 3).hint == "no-such-network"
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_head_of_no_herbs_or_of_more_than_memory_holds_is_refused(architecture):
+    for rows, features in ((0, 1280), (0, 2048), (10**15, 0), (2**62, 0), (10**9, 1280)):
+        state = {"fc.weight": torch.empty(rows, features, device="meta")}
+        error = toys.refusal(network_from_state, state, architecture)
+        assert error.hint == "weights-other-network"
+
+
 @torch.inference_mode()
 def test_layers_halve_the_photo_each_time(network):
     stages = network.stages(torch.zeros(1, 3, 128, 64))
