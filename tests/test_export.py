@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import openvino
 import pytest
 import torch
 from torch import nn
-from toys import HERBS, SIZE, herb_photo, refusal
+from toys import HERBS, SIZE, herb_photo, model_copy, refusal
+from typer.testing import CliRunner
 
 from herbdemo import browser, cli, export, portable
 from herbdemo.architectures import new_network
@@ -72,6 +74,23 @@ def seen(recogniser: Recogniser, answers: list[Answer]) -> np.ndarray:
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:
     return np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("herbs", "herbs.xml"), ("a.XML", "a.xml"), ("v1.2", "v1.2.xml"), ("b.xml", "b.xml")],
+)
+def test_openvino_files_have_the_endings_that_it_asks_for(
+    given, expected, toy_folder, tmp_path, home, monkeypatch
+):
+    small = onnx.load_from_string(browser.preparing(8))
+    monkeypatch.setattr(export, "onnx_model", lambda checkpoint: small)
+    model_copy(toy_folder, home / "models" / "toy")
+    target = tmp_path / "out" / given
+    assert exported(target, "--format", "openvino") == str(target.with_name(expected))
+    names = {expected, expected.removesuffix(".xml") + ".bin"}
+    assert {file.name for file in target.parent.iterdir()} == names
+    openvino.Core().read_model(target.with_name(expected))
 
 
 @pytest.fixture(scope="module", params=[in_onnxruntime, in_openvino])
@@ -305,40 +324,43 @@ def test_photos_are_resized_as_everywhere(toy):
 # The command line
 
 
-def test_the_name_says_what_is_written(toy_folder, tmp_path, monkeypatch, capsys):
-    from typer.testing import CliRunner
+def exported(target: Path, *options: str) -> str:
+    """What `models export toy` prints."""
+    result = CliRunner().invoke(cli.app, ["models", "export", "toy", str(target), *options])
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
 
+
+def test_the_name_says_what_is_written(toy_folder, tmp_path, home, monkeypatch):
     written = []
     for module, name in ((export, "export_onnx"), (export, "export_openvino"),
                          (browser, "export_page"), (portable, "export_zip")):  # fmt: skip
-        monkeypatch.setattr(module, name, lambda *_, name=name, **__: written.append(name))
-    models = tmp_path / "models"
-    models.mkdir()
-    (models / "toy").symlink_to(toy_folder)
-    monkeypatch.setattr(cli, "_registry", lambda: Registry(shipped=models, own=tmp_path / "own"))
-
-    def run(*arguments: str) -> str:
-        result = CliRunner().invoke(cli.app, ["models", "export", "toy", *arguments])
-        assert result.exit_code == 0, result.output
-        return result.output.strip()
-
-    assert run(str(tmp_path / "a.ONNX")) == str(tmp_path / "a.ONNX")
-    run(str(tmp_path / "a.xml"))
-    run(str(tmp_path / "a"), "--format", "page")
-    run(str(tmp_path / "a.model"), "--format", "onnx")
+        monkeypatch.setattr(
+            module, name, lambda _, *given, name=name, **__: written.append(name) or given[-1]
+        )
+    model_copy(toy_folder, home / "models" / "toy")
+    assert exported(tmp_path / "a.ONNX") == str(tmp_path / "a.ONNX")
+    exported(tmp_path / "a.xml")
+    exported(tmp_path / "a", "--format", "page")
+    exported(tmp_path / "a.model", "--format", "onnx")
     for name in ("b.zip", "b"):
-        run(str(tmp_path / name))
+        exported(tmp_path / name)
     names = ("onnx", "openvino", "page", "onnx", "zip", "zip")
     assert written == [f"export_{name}" for name in names]
 
 
 def test_what_cannot_be_exported_is_refused(toy, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")  # as OpenVINO says it
+
     (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setattr(
-        export, "onnx_model", lambda checkpoint: pytest.importorskip("onnx").ModelProto()
-    )
+    small = onnx.load_from_string(browser.preparing(8))
+    monkeypatch.setattr(export, "onnx_model", lambda checkpoint: small)
     target = tmp_path / "file" / "a.onnx"
     assert refusal(export.export_onnx, toy, target).hint == "export-unwritable"
+    monkeypatch.setattr(openvino, "save_model", full)
+    assert refusal(export.export_openvino, toy, tmp_path / "a.xml").hint == "export-unwritable"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert refusal(export.export_onnx, toy, tmp_path / "a.onnx").hint == "export-not-installed"
