@@ -290,6 +290,22 @@ def test_a_damaged_copy_is_fetched_again(registry_of_npm, no_network, toy, tmp_p
     assert len(registry_of_npm) == 1
 
 
+def test_a_runtime_that_cannot_be_kept_is_used_all_the_same(
+    registry_of_npm, no_network, toy, tmp_path, home
+):
+    home.write_bytes(b"")  # so that nothing can be written into it
+    folder = browser.export_page(toy, tmp_path / "page")
+    assert set(browser.RUNTIME) < {file.name for file in folder.iterdir()}
+
+
+def test_a_name_that_no_disk_takes_is_refused(registry_of_npm, no_network, toy, tmp_path):
+    error = refusal(browser.export_page, toy, tmp_path / ("a" * 300))
+    assert error.hint == "export-unwritable"
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "link").symlink_to("nowhere")
+    assert refusal(browser.export_page, toy, tmp_path / "link").hint == "export-exists"
+
+
 def test_only_the_very_package_is_taken(registry_of_npm, no_network, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(browser, "SHA512", "another")
     assert refusal(browser.export_page, toy, tmp_path / "page").hint == "runtime-damaged"
