@@ -193,8 +193,9 @@ class _KerasConv(nn.Module):
 class SamePad(nn.Module):
     """What TensorFlow's padding "same" adds for an odd window that moves by 2.
 
-    It covers ceil(side / 2) places and no more. To that end an even side gets one less in front
-    than behind; PyTorch would add as much on both ends.
+    Half a window on both ends, as PyTorch adds; for an even side one of them behind instead of in
+    front, so that the window starts a pixel later. TensorFlow leaves that one out: no window
+    reaches it. With it the sum is the same for all sides, which exporters can reckon with.
 
     Args:
         window: its side. value: what is added; minus infinity before a maximum.
@@ -202,14 +203,15 @@ class SamePad(nn.Module):
 
     def __init__(self, window: int, value: float = 0.0) -> None:
         super().__init__()
-        self.behind = window // 2
+        self.reach = window // 2
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H + window - 2 or - 1, W + window - 2 or - 1)."""
-        # Converters follow this for sides that are not known yet.
-        top, left = (self.behind - 1 + side % 2 for side in x.shape[2:])
-        return functional.pad(x, (left, self.behind, top, self.behind), value=self.value)
+        """(N, C, H, W) -> (N, C, H + window - 1, W + window - 1)."""
+        half = self.reach
+        down, right = (1 - side % 2 for side in x.shape[2:])
+        ends = (half - right, half + right, half - down, half + down)
+        return functional.pad(x, ends, value=self.value)
 
 
 class _KerasBlock(nn.Module):

@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import math
 import re
 import sys
 import tarfile
@@ -18,13 +19,13 @@ import openvino
 import pytest
 import torch
 from torch import nn
-from toys import HERBS, SIZE, herb_photo, model_copy, refusal
+from toys import HERBS, SIZE, herb_photo, herb_picture, lively, model_copy, refusal
 from typer.testing import CliRunner
 
 from herbdemo import browser, cli, export, portable
-from herbdemo.architectures import new_network
+from herbdemo.architectures import LIGHT, new_network
 from herbdemo.checkpoint import Checkpoint, Preprocessing
-from herbdemo.network import HerbNet
+from herbdemo.network import HerbNet, KerasResNet50
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Answer, Recogniser
 from herbdemo.registry import Registry
@@ -147,38 +148,76 @@ class TailedNet(HerbNet):
         return [self.conv, self.activation]
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.Hardswish(inplace=True), None])
-def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
-    """Of it the evidence is that with the gradients of the scores, for each photo its own."""
-    network = TailedNet(activation) if activation else new_network("mobilenetv3", len(HERBS))
-    with torch.no_grad():  # so that the activation is met on all of its pieces
-        network.tail()[0].bias.uniform_(-4, 4)
-        network.fc.weight.normal_()
-    values = Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-    small = Checkpoint("small", network.eval(), HERBS, values, temperature=0.5)
-    photos = torch.rand(2, 3, SIZE, 2 * SIZE) * 255
-    found = in_onnxruntime(export.export_onnx(small, tmp_path / "a.onnx"), photos.numpy())
+SETTINGS = Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
+
+def random_model(network: HerbNet) -> Checkpoint:
+    """A model with this network; what it keeps of its photos is random."""
+    with torch.no_grad():
+        network.fc.weight.normal_()
+        if network.tail():  # so that its activation is met on all of its pieces
+            network.tail()[0].bias.uniform_(-4, 4)
+    rows = network.fc.in_features * (1 + network.signed)
+    kept = {"basis": torch.randn(rows, 5), "bank": torch.randn(9, 5)}
+    return Checkpoint("random", network.eval(), HERBS, SETTINGS, 0.5, statistics=kept)
+
+
+def two_photos(height: int, width: int) -> torch.Tensor:
+    """Of herbs: on noise, which it never saw, a random network blows rounding errors up."""
+    pictures = (herb_picture(herb, 1, size=(width, height)) for herb in HERBS[:2])
+    return torch.from_numpy(np.stack([np.float32(p).transpose(2, 0, 1) for p in pictures]))
+
+
+def explains(found: dict[str, np.ndarray], model: Checkpoint, photos: torch.Tensor) -> bool:
+    """Whether it is what torch finds, and the evidence that with the gradients of the scores."""
+    network = model.network
     A = network.features((photos / 255 - 0.5) / 0.25).detach().requires_grad_()
-    scores = network.fc(network.embed(A.mean((2, 3)))) / small.temperature
-    assert close(found["feature_map"], A.detach().numpy())
-    assert close(found["scores"], scores.detach().numpy())
+    assert A.shape[2:] == tuple(math.ceil(side / 32) for side in photos.shape[2:])
+    embedded = network.embed(A.mean((2, 3)))
+    scores = network.fc(embedded) / model.temperature
+    maps = []
     for k in range(len(HERBS)):
         (gradient,) = torch.autograd.grad(scores[:, k].sum(), A, retain_graph=True)
-        cam = (gradient.sum((2, 3), keepdim=True) * A).sum(1).detach().numpy()
-        assert close(found["evidence"][:, k], cam)
+        maps.append((gradient.sum((2, 3), keepdim=True) * A).sum(1))
+    expected = {"feature_map": A, "scores": scores, "evidence": torch.stack(maps, 1)}
+    return all(close(found[name], value.detach().numpy()) for name, value in expected.items()) and (
+        close(found["familiarity"], Head.of(model).familiarity(embedded.detach().numpy()))
+    )
 
 
-def test_features_of_both_signs_are_familiar_as_they_are_here(toy):
+@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.Hardswish(inplace=True)])
+def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
+    """With gradients that are for each photo its own."""
+    model = random_model(TailedNet(activation))
+    file = export.export_onnx(model, tmp_path / "a.onnx")
+    photos = two_photos(SIZE, 2 * SIZE)
+    assert explains(in_onnxruntime(file, photos.numpy()), model, photos)
+
+
+@pytest.fixture(scope="module", params=[*LIGHT, KerasResNet50.architecture])
+def other(request, tmp_path_factory) -> tuple[Checkpoint, Path]:
+    """A model with another network than the default one's, and as ONNX has it."""
+    torch.manual_seed(0)
+    model = random_model(lively(new_network(request.param, len(HERBS)), SETTINGS))
+    return model, export.export_onnx(model, tmp_path_factory.mktemp("other") / "other.onnx")
+
+
+@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
+def test_every_network_explains_itself(other, run):
+    model, file = other
+    for sides in ((64, 96), (33, 65)):  # odd ones are padded otherwise
+        photos = two_photos(*sides)
+        assert explains(run(file, photos.numpy()), model, photos)
+
+
+def test_features_of_both_signs_are_familiar_as_they_are_here():
     """As those of the original's Keras network are, whose basis has two rows for each."""
-    generator = torch.Generator().manual_seed(0)
-    D = toy.network.fc.in_features
-    kept = {"basis": torch.randn(2 * D, 5, generator=generator),
-            "bank": torch.randn(9, 5, generator=generator)}  # fmt: skip
-    signed = replace(toy, statistics=kept)
-    embedded = torch.randn(4, D, generator=generator)
-    found = export._Explained(signed).familiarity(embedded)
-    assert close(found.numpy(), Head.of(signed).familiarity(embedded.numpy()))
+    network = TailedNet(nn.ReLU())
+    network.signed = True
+    model = random_model(network)
+    embedded = torch.randn(4, network.fc.in_features)
+    found = export._Explained(model).familiarity(embedded)
+    assert close(found.numpy(), Head.of(model).familiarity(embedded.numpy()))
 
 
 def test_any_number_of_photos_of_any_size(files, recogniser):

@@ -40,21 +40,10 @@ SETTINGS = Preprocessing(size=64)
 SIDES = ((96, 64), (33, 97), (50, 225))  # of photos; odd ones are padded otherwise
 
 
-def lively(network: HerbNet) -> HerbNet:
-    """The network with BatchNorms that fit its random weights, so that its answers differ."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the plain mean of what it sees
-    photos = [toys.herb_photo(herb, -seed).image for herb in toys.HERBS for seed in (1, 2, 3)]
-    with torch.no_grad():
-        network.train().features(torch.stack([SETTINGS.tensor(photo) for photo in photos]))
-    return network.eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="module", params=LIGHT)
 def network(request) -> HerbNet:
     torch.manual_seed(0)
-    return lively(new_network(request.param, len(toys.HERBS)))
+    return toys.lively(new_network(request.param, len(toys.HERBS)), SETTINGS)
 
 
 @pytest.fixture(scope="module")
