@@ -144,6 +144,8 @@ def onnx_model(checkpoint: Checkpoint) -> "onnx.ModelProto":
         assert program is not None  # it is one with dynamo=True
         _halve(program.model)
         program.optimize()
+    # The exporter notes where each layer stands in the code, by the paths of this computer.
+    onnxscript.ir.passes.common.ClearMetadataAndDocStringPass()(program.model)
     graph = program.model.graph
     for value, sides in zip([*graph.inputs, *graph.outputs], SIDES, strict=True):
         shape = value.shape or ()  # every one has a shape

@@ -243,6 +243,13 @@ def test_what_a_program_must_know_is_in_the_files(files, recogniser):
     assert openvino.Core().read_model(files[1]).get_rt_info("herbdemo").astype(str) == text
 
 
+def test_nothing_in_the_files_tells_of_this_computer(files):
+    here = (str(Path(export.__file__).parent), str(Path(torch.__file__).parent), "stack_trace")
+    for file in (files[0], files[1], files[1].with_suffix(".bin")):
+        data = file.read_bytes()
+        assert not [name for name in here if name.encode() in data], file.name
+
+
 def test_sixteen_bits_where_nothing_is_lost(files):
     for file in (files[0], files[1].with_suffix(".bin")):
         weights = Registry().folder(Registry().active_id()) / "model.safetensors"
