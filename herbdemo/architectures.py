@@ -44,7 +44,8 @@ def network_from_state(state: Mapping[str, Tensor], architecture: str = "resnet5
         for k, v in state.items()
     }
     head = state.get("fc.weight")
-    if head is None or head.ndim != 2:
+    # An empty one has no herbs, or rows without end that take no room in a file.
+    if head is None or head.ndim != 2 or not head.numel():
         raise _other_weights(architecture)
     with torch.device("meta"):  # no time spent on random weights that are overwritten at once
         network = new_network(architecture, head.shape[0])

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import http.client
 import io
+import os
 import tarfile
 import urllib.request
 from pathlib import Path
@@ -17,7 +18,7 @@ from herbdemo.atomic import replace_file, whole_folder
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.errors import HerbError
 from herbdemo.export import described, onnx_model, writing
-from herbdemo.files import disk_errors, home
+from herbdemo.files import home
 
 PAGE = Path(__file__).with_name("page")
 PACKAGE = "onnxruntime-web-1.30.0.tgz"
@@ -53,7 +54,7 @@ def export_page(checkpoint: Checkpoint, folder: Path, *, runtime: Path | None = 
         HerbError: `folder` exists or cannot be written, onnxruntime-web cannot be had or is not
             the one that was asked for, or a package is missing, see `export.onnx_model`.
     """
-    if folder.exists():
+    if os.path.lexists(folder):  # `exists` raises where a name is too long
         raise HerbError(
             "这个文件夹已经存在。请为网页另起一个名字。",
             "This folder exists already. Choose a new one for the page.",
@@ -112,7 +113,7 @@ def _fetched() -> dict[str, bytes]:
             hint="runtime-unreachable",
         ) from error
     files = _unpacked(data)
-    with disk_errors():
+    with contextlib.suppress(OSError):  # keeping it only saves the next download
         replace_file(kept, data)
     return files
 

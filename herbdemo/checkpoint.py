@@ -117,7 +117,11 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         )
     head = network.fc
     fit = statistics_fit(statistics, card, features=head.in_features, signed=network.signed)
-    if not fit or not all(bool(value.isfinite().all()) for value in (head.weight, head.bias)):
+    if not fit or ("covariance" in statistics and architecture not in LIGHT):
+        raise _damaged()
+    statistics = _unpacked(statistics)  # only now: this takes as much memory as their sizes say
+    finite = (head.weight, head.bias, statistics.get("moment", head.bias))
+    if not all(bool(value.isfinite().all()) for value in finite):
         raise _damaged()
     return Checkpoint(
         id=card["id"],
@@ -159,7 +163,7 @@ def read_card(folder: str | Path) -> dict[str, Any]:
                 raise TypeError(key)
         if not isinstance(card.get("architecture", ""), str):
             raise TypeError("architecture")
-        if not all(isinstance(herb, str) for herb in card["herbs"]):
+        if not card["herbs"] or not all(isinstance(herb, str) for herb in card["herbs"]):
             raise TypeError("herbs")
         if not re.fullmatch("[0-9a-f]{64}", card["sha256"]):  # folders are named after it
             raise ValueError("sha256")
@@ -243,13 +247,13 @@ def _packed(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _unpacked(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies of what a file holds, with the second moment that `_packed` took out of it."""
-    found = {key: value.clone() for key, value in statistics.items()}
-    if "covariance" in found:
-        count, total = (found[key].double() for key in ("count", "sum"))
-        spread = found.pop("covariance").double() * count.sum().clamp(min=1)
-        found["moment"] = (spread + _between(count, total)).float()
-    return found
+    """What a file holds, if it fits, with the second moment that `_packed` took out of it."""
+    if "covariance" not in statistics:
+        return dict(statistics)
+    count, total, spread = (statistics[key].double() for key in ("count", "sum", "covariance"))
+    moment = spread * count.sum().clamp(min=1) + _between(count, total)
+    rest = {key: value for key, value in statistics.items() if key != "covariance"}
+    return {**rest, "moment": moment.float()}
 
 
 def _between(count: Tensor, total: Tensor) -> Tensor:
@@ -259,7 +263,7 @@ def _between(count: Tensor, total: Tensor) -> Tensor:
 
 
 def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, dict[str, Tensor]]:
-    """The network and the statistics in the file of weights that has this sha256.
+    """The network and the statistics, as they lie there, in the file that has this sha256.
 
     The file is mapped, not read: what is copied out of it, in the types wanted, is the only copy
     there ever is. Nothing stays mapped, as overwriting the file would end a process that looks.
@@ -285,9 +289,10 @@ def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, 
                 tensors = {name: mapped.get_tensor(name) for name in mapped.offset_keys()}
                 return (
                     network_from_state(_below("network.", tensors), architecture),
-                    _unpacked(_below("statistics.", tensors)),
+                    {k: v.clone() for k, v in _below("statistics.", tensors).items()},
                 )
-        except safetensors.SafetensorError as error:
+        # The latter two are torch's, of a side or a kind of number that it cannot have or convert.
+        except (safetensors.SafetensorError, TypeError, NotImplementedError) as error:
             raise _damaged() from error
 
 

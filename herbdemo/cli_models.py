@@ -120,17 +120,17 @@ def export_model(
     if format_ is Format.zip:
         from herbdemo.portable import export_zip
 
-        export_zip(open_registry(), model_id, target)
+        written = export_zip(open_registry(), model_id, target)
     elif format_ is Format.page:
         from herbdemo.browser import export_page
 
-        export_page(open_registry().load(model_id), target, runtime=runtime)
+        written = export_page(open_registry().load(model_id), target, runtime=runtime)
     else:
         from herbdemo.export import export_onnx, export_openvino
 
         write = export_onnx if format_ is Format.onnx else export_openvino
-        write(open_registry().load(model_id), target)
-    out.print(str(target), markup=False)
+        written = write(open_registry().load(model_id), target)
+    out.print(str(written), markup=False)
 
 
 @app.command("import")

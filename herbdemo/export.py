@@ -62,20 +62,31 @@ def export_onnx(checkpoint: Checkpoint, target: Path) -> Path:
 
 
 def export_openvino(checkpoint: Checkpoint, target: Path) -> Path:
-    """Write a model as OpenVINO's `target`, NAME.xml, and NAME.bin, in place of what was there.
+    """Write a model as OpenVINO's NAME.xml and NAME.bin, in place of what was there.
+
+    Args:
+        target: NAME.xml, or NAME, which may have dots.
+
+    Returns:
+        NAME.xml, with the ending in small letters: OpenVINO writes no other.
 
     Raises:
         HerbError: see `export_onnx`.
     """
     import openvino
 
+    named = target.suffix.lower() == ".xml"
+    target = target.with_suffix(".xml") if named else target.with_name(f"{target.name}.xml")
     model = openvino.Core().read_model(onnx_model(checkpoint).SerializeToString(), b"")
     model.set_rt_info(described(checkpoint), [KEY])
     with writing():
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".writing-", dir=target.parent) as folder:
             written = Path(folder) / target.name
-            openvino.save_model(model, written, compress_to_fp16=False)  # see `_halve`
+            try:
+                openvino.save_model(model, written, compress_to_fp16=False)  # see `_halve`
+            except RuntimeError as error:  # of a full disk, which it does not tell from others
+                raise OSError from error
             for suffix in (".bin", ".xml"):  # whoever finds the second finds the first
                 os.replace(written.with_suffix(suffix), target.with_suffix(suffix))
     return target
@@ -133,6 +144,8 @@ def onnx_model(checkpoint: Checkpoint) -> "onnx.ModelProto":
         assert program is not None  # it is one with dynamo=True
         _halve(program.model)
         program.optimize()
+    # The exporter notes where each layer stands in the code, by the paths of this computer.
+    onnxscript.ir.passes.common.ClearMetadataAndDocStringPass()(program.model)
     graph = program.model.graph
     for value, sides in zip([*graph.inputs, *graph.outputs], SIDES, strict=True):
         shape = value.shape or ()  # every one has a shape

@@ -14,18 +14,19 @@ from torch import Tensor
 # R their roots, B herbs of the base model, A photos added to it, P products of two features, and
 # others.
 _SHAPES = {
-    "count": "B", "sum": "BD", "moment": "P",
+    "count": "B", "sum": "BD", "moment": "P", "covariance": "P",
     "basis": "Rd", "bank": "nd", "bank_labels": "n",
     "val": "vD", "val_labels": "v", "held_out": "h",
     "added": "AD", "added_prints": "A", "weight": "BD", "bias": "B",
 }  # fmt: skip
 _WHOLE = ("bank_labels", "val_labels", "held_out", "added_prints")  # int64; all others are floats
 _FLOATS = (torch.float16, torch.float32, torch.float64)
-_NEEDS = {"bank": "basis", "basis": "bank", "bank_labels": "bank", "val": "val_labels",
-          "val_labels": "val"}  # fmt: skip
+_NEEDS = {"bank": {"basis"}, "basis": {"bank"}, "bank_labels": {"bank"}, "val": {"val_labels"},
+          "val_labels": {"val"}, "covariance": {"count", "sum"}}  # fmt: skip
 # What logits may be divided by. A head that is worse than chance asks for infinity.
 COLDEST, HOTTEST = 1e-6, 1e6
-_EXTENDED = ("count", "sum", "moment", "added", "added_prints", "weight", "bias")
+_EXTENDED = ("count", "sum", "added", "added_prints", "weight", "bias")
+_MOMENT = ("moment", "covariance")  # either gives the other, see `checkpoint`
 
 
 def statistics_fit(
@@ -47,7 +48,7 @@ def statistics_fit(
     for name, shape in _SHAPES.items():
         if (value := statistics.get(name)) is None:
             continue
-        if _NEEDS.get(name, name) not in statistics or value.ndim != len(shape):
+        if not _NEEDS.get(name, set()) <= set(statistics) or value.ndim != len(shape):
             return False
         if any(
             size.setdefault(n, found) != found for n, found in zip(shape, value.shape, strict=True)
@@ -63,7 +64,8 @@ def statistics_fit(
     return (
         all(_within(statistics[name], *most) for name, *most in labels if name in statistics)
         and bool((statistics.get("count", torch.zeros(1)) >= 0).all())
-        and (not base or set(_EXTENDED) <= set(statistics))
+        and (not base or {*_EXTENDED} <= set(statistics))
+        and (not base or any(name in statistics for name in _MOMENT))
         and (not base or size.get("n", size["A"]) >= size["A"])
     )
 

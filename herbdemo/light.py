@@ -16,9 +16,8 @@ import itertools
 
 import timm
 from torch import Tensor, nn
-from torch.nn import functional
 
-from herbdemo.network import HerbNet
+from herbdemo.network import HerbNet, SamePad
 
 # timm's name, and the last of its blocks at strides 4, 8 and 16.
 TIMM = {
@@ -65,7 +64,7 @@ class LightNet(HerbNet):
                 self.add_module(name, module)
         for name, module in list(self.named_modules()):
             if type(module) is not nn.Conv2d and isinstance(module, nn.Conv2d):
-                self.set_submodule(name, _same(module))
+                self.set_submodule(name, _SameConv(module))
 
     def parts(self) -> list[list[nn.Module]]:
         """See `HerbNet`."""
@@ -84,22 +83,23 @@ class LightNet(HerbNet):
 
 
 class _SameConv(nn.Conv2d):
-    """A convolution of stride 2 padded as TensorFlow pads photos of even sides: one less in front.
+    """A convolution of stride 2 padded as TensorFlow pads.
 
-    timm's own works the padding out anew for each photo, which a converter cannot follow.
+    timm's own, whose weights it takes, works the padding out in a way that a converter cannot
+    follow.
+
+    Args:
+        theirs: timm's.
     """
 
+    def __init__(self, theirs: nn.Conv2d) -> None:
+        super().__init__(
+            theirs.in_channels, theirs.out_channels, theirs.kernel_size[0], theirs.stride[0],
+            groups=theirs.groups, bias=False,
+        )  # fmt: skip
+        self.weight = theirs.weight
+        self.pad = SamePad(self.kernel_size[0])
+
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) -> (N, out, H/2, W/2)."""
-        whole = self.kernel_size[0] - 2  # of an even side, on both ends together
-        x = functional.pad(x, [whole // 2, whole - whole // 2] * 2)
-        return functional.conv2d(x, self.weight, None, self.stride, 0, 1, self.groups)
-
-
-def _same(module: nn.Conv2d) -> nn.Conv2d:
-    twin = _SameConv(
-        module.in_channels, module.out_channels, module.kernel_size[0], module.stride[0],
-        groups=module.groups, bias=False,
-    )  # fmt: skip
-    twin.weight = module.weight
-    return twin
+        """(N, in, H, W) -> (N, out, ceil(H / 2), ceil(W / 2))."""
+        return super().forward(self.pad(x))

@@ -179,7 +179,7 @@ class _KerasConv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
-        self.pad = _SamePad() if kernel == 3 and stride == 2 else nn.Identity()
+        self.pad = SamePad(3) if kernel == 3 and stride == 2 else nn.Identity()
         padding = 0 if kernel == 3 and stride == 2 else kernel // 2
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=padding)
         self.relu = nn.ReLU(inplace=True)
@@ -190,22 +190,28 @@ class _KerasConv(nn.Module):
         return self.bn(self.relu(self.conv(self.pad(x))))
 
 
-class _SamePad(nn.Module):
-    """What TensorFlow's padding "same" adds for a window of 3 that moves by 2.
+class SamePad(nn.Module):
+    """What TensorFlow's padding "same" adds for an odd window that moves by 2.
 
-    Nothing in front of an even side, and one behind it; PyTorch would add one on both ends.
+    Half a window on both ends, as PyTorch adds; for an even side one of them behind instead of in
+    front, so that the window starts a pixel later. TensorFlow leaves that one out: no window
+    reaches it. With it the sum is the same for all sides, which exporters can reckon with.
 
     Args:
-        value: what is added; minus infinity before a maximum.
+        window: its side. value: what is added; minus infinity before a maximum.
     """
 
-    def __init__(self, value: float = 0.0) -> None:
+    def __init__(self, window: int, value: float = 0.0) -> None:
         super().__init__()
+        self.reach = window // 2
         self.value = value
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H + 1 or 2, W + 1 or 2)."""
-        return functional.pad(x, (x.shape[3] % 2, 1, x.shape[2] % 2, 1), value=self.value)
+        """(N, C, H, W) -> (N, C, H + window - 1, W + window - 1)."""
+        half = self.reach
+        down, right = (1 - side % 2 for side in x.shape[2:])
+        ends = (half - right, half + right, half - down, half + down)
+        return functional.pad(x, ends, value=self.value)
 
 
 class _KerasBlock(nn.Module):
@@ -242,7 +248,7 @@ class KerasResNet50(HerbNet):
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.stem = _KerasConv(3, 64, 7, stride=2)
-        self.maxpool = nn.Sequential(_SamePad(-torch.inf), nn.MaxPool2d(3, stride=2))
+        self.maxpool = nn.Sequential(SamePad(3, -torch.inf), nn.MaxPool2d(3, stride=2))
         self.layer1 = _stage(_KerasBlock, 64, 64, blocks=3, stride=1)
         self.layer2 = _stage(_KerasBlock, 256, 128, blocks=4, stride=2)
         self.layer3 = _stage(_KerasBlock, 512, 256, blocks=6, stride=2)

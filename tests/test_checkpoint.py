@@ -23,7 +23,7 @@ from PIL import Image
 from toys import GONE, model_copy, refusal
 
 from herbdemo import checkpoint as module
-from herbdemo.architectures import network_from_state
+from herbdemo.architectures import network_from_state, new_network
 from herbdemo.checkpoint import (
     CARD,
     SCHEMA,
@@ -127,7 +127,14 @@ class Bomb:
         return (open, (str(self.marker), "w"))
 
 
-def crafted(tmp_path: Path, data: bytes, *, honest: bool = True, herbs: tuple = ("a",)) -> Path:
+def crafted(
+    tmp_path: Path,
+    data: bytes,
+    *,
+    honest: bool = True,
+    herbs: tuple = ("a",),
+    architecture: str = "resnet50",
+) -> Path:
     """A model folder with these bytes as its weights, whose card, if honest, has their sha256."""
     folder = tmp_path / f"crafted-{random.getrandbits(40)}"
     folder.mkdir()
@@ -135,6 +142,7 @@ def crafted(tmp_path: Path, data: bytes, *, honest: bool = True, herbs: tuple = 
     card = {
         "schema": SCHEMA,
         "id": "crafted",
+        "architecture": architecture,
         "herbs": list(herbs),
         "preprocessing": {"size": 64, "mean": [0.5] * 3, "std": [0.5] * 3},
         "temperature": 1.0,
@@ -233,6 +241,13 @@ def test_weights_exchanged_after_they_were_checked_are_refused(breakable, tmp_pa
     assert refusal(load_checkpoint, folder).hint == "weights-damaged"
 
 
+def bare(kind: str, shape: list[int], size: int) -> bytes:
+    """A head in safetensors as torch would never write it."""
+    told = {"dtype": kind, "shape": shape, "data_offsets": [0, size]}
+    header = json.dumps({"network.fc.weight": told}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(size)
+
+
 def cut(data: bytes) -> dict[str, bytes]:
     return {
         "empty": b"",
@@ -244,6 +259,8 @@ def cut(data: bytes) -> dict[str, bytes]:
         "a header of 2**60 bytes": b"\0" * 7 + b"\x10" + b"{" + data[9:400],
         "not safetensors": b"hello, I am a text file\n" * 10,
         "a header that is no JSON": (16).to_bytes(8, "little") + b"{not json at all",
+        "numbers of four bits": bare("F4", [1, 4096], 2048),
+        "2**63 rows of nothing": bare("F16", [2**63, 0], 0),
     }
 
 
@@ -262,7 +279,7 @@ def test_weights_of_another_network(tmp_path):
 CHANGES = {
     "a herb more": ({"herbs": [*toys.HERBS, "人参"]}, "herbs-mismatch", "lists 8 herbs"),
     "a herb less": ({"herbs": toys.HERBS[:-1]}, "herbs-mismatch", "lists 6 herbs"),
-    "no herbs": ({"herbs": []}, "herbs-mismatch", "lists 0 herbs"),
+    "no herbs": ({"herbs": []}, "card-damaged", "card.json is damaged"),
     "a herb twice": ({"herbs": [*toys.HERBS[:-1], "党参"]}, "herbs-twice", "a herb twice"),
     "newer": ({"schema": SCHEMA + 1}, "card-newer", "A newer version of this program"),
     "no schema": ({"schema": GONE}, "card-damaged", "card.json is damaged"),
@@ -367,7 +384,7 @@ def test_a_card_that_does_not_fit_is_refused_with_its_own_sentence(name, toy_fol
     assert words in error.en
 
 
-@pytest.mark.parametrize("spoilt", ["the head", "the bank", "the counts"])
+@pytest.mark.parametrize("spoilt", ["the head", "the bank", "the counts", "the moment"])
 def test_what_a_model_keeps_fits_it(spoilt, toy, tmp_path):
     fc, statistics = toy.network.fc, dict(toy.statistics)
     if spoilt == "the head":
@@ -375,10 +392,63 @@ def test_what_a_model_keeps_fits_it(spoilt, toy, tmp_path):
         toy = replace(toy, network=network)
     elif spoilt == "the bank":
         statistics["bank"] = statistics["bank"][:, 1:]
+    elif spoilt == "the moment":  # as light networks have it
+        statistics["covariance"] = torch.zeros(fc.in_features * (fc.in_features + 1) // 2)
     else:
         statistics["count"] = statistics["count"][1:]
     save_checkpoint(replace(toy, statistics=statistics), tmp_path / "m")
     assert refusal(load_checkpoint, tmp_path / "m").hint == "weights-damaged"
+
+
+@pytest.fixture(scope="module")
+def light_tensors() -> dict[str, torch.Tensor]:
+    """Those in the file of a light model of two herbs; all it kept of its photos is zero."""
+    network = new_network("mnasnet", 2)
+    features = network.fc.in_features
+    kept = {"count": torch.zeros(2), "sum": torch.zeros(2, features),
+            "covariance": torch.zeros(features * (features + 1) // 2).half()}  # fmt: skip
+    return {
+        **{f"network.{name}": value for name, value in network.state_dict().items()},
+        **{f"statistics.{name}": value for name, value in kept.items()},
+    }
+
+
+MOMENTS = {
+    "no counts": {"count": None},
+    "no sums": {"sum": None},
+    "sums of 30,000 features": {"count": torch.zeros(1), "sum": torch.zeros(1, 30_000)},
+    "sums of none": {"sum": torch.zeros(2, 0)},
+    "a flat sum": {"sum": torch.zeros(1280)},
+    "a count too many": {"count": torch.zeros(3)},
+    "herbs too many": {"count": torch.zeros(9), "sum": torch.zeros(9, 1280)},
+    "a covariance of one": {"covariance": torch.zeros(1)},
+    "a square covariance": {"covariance": torch.zeros(1280, 1280)},
+    "complex numbers": {"sum": torch.zeros(2, 1280, dtype=torch.complex64)},
+    "not a number": {"covariance": torch.full((819_840,), torch.nan)},
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_a_second_moment_is_made_only_of_what_fits(name, light_tensors, tmp_path, monkeypatch):
+    changed = {f"statistics.{key}": value for key, value in MOMENTS[name].items()}
+    tensors = {k: v for k, v in (light_tensors | changed).items() if v is not None}
+    folder = crafted(
+        tmp_path, safetensors.torch.save(tensors), herbs=("a", "b"), architecture="mnasnet"
+    )
+    monkeypatch.delattr(module, "_between")  # which takes memory for as many features as it is told
+    assert refusal(load_checkpoint, folder).hint == "weights-damaged"
+
+
+def test_a_second_moment_beyond_all_numbers_is_refused(light_tensors, tmp_path):
+    huge = {"statistics.count": torch.full((2,), 1e38),
+            "statistics.covariance": torch.full((819_840,), 6e4).half()}  # fmt: skip
+    for tensors, sound in ((light_tensors, True), (light_tensors | huge, False)):
+        data = safetensors.torch.save(tensors)
+        folder = crafted(tmp_path, data, herbs=("a", "b"), architecture="mnasnet")
+        if sound:
+            assert not load_checkpoint(folder).statistics["moment"].any()
+        else:
+            assert refusal(load_checkpoint, folder).hint == "weights-damaged"
 
 
 def test_a_card_with_sound_figures_is_read(toy_folder, tmp_path):

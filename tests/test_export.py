@@ -3,6 +3,7 @@
 import http.server
 import io
 import json
+import math
 import re
 import sys
 import tarfile
@@ -12,17 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import openvino
 import pytest
 import torch
 from torch import nn
-from toys import HERBS, SIZE, herb_photo, refusal
+from toys import HERBS, SIZE, herb_photo, herb_picture, lively, model_copy, refusal
+from typer.testing import CliRunner
 
 from herbdemo import browser, cli, export, portable
-from herbdemo.architectures import new_network
+from herbdemo.architectures import LIGHT, new_network
 from herbdemo.checkpoint import Checkpoint, Preprocessing
-from herbdemo.network import HerbNet
+from herbdemo.network import HerbNet, KerasResNet50
 from herbdemo.photo import open_photo
 from herbdemo.recognise import Answer, Recogniser
 from herbdemo.registry import Registry
@@ -72,6 +75,23 @@ def seen(recogniser: Recogniser, answers: list[Answer]) -> np.ndarray:
 
 def close(found: np.ndarray, expected: np.ndarray) -> bool:
     return np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("herbs", "herbs.xml"), ("a.XML", "a.xml"), ("v1.2", "v1.2.xml"), ("b.xml", "b.xml")],
+)
+def test_openvino_files_have_the_endings_that_it_asks_for(
+    given, expected, toy_folder, tmp_path, home, monkeypatch
+):
+    small = onnx.load_from_string(browser.preparing(8))
+    monkeypatch.setattr(export, "onnx_model", lambda checkpoint: small)
+    model_copy(toy_folder, home / "models" / "toy")
+    target = tmp_path / "out" / given
+    assert exported(target, "--format", "openvino") == str(target.with_name(expected))
+    names = {expected, expected.removesuffix(".xml") + ".bin"}
+    assert {file.name for file in target.parent.iterdir()} == names
+    openvino.Core().read_model(target.with_name(expected))
 
 
 @pytest.fixture(scope="module", params=[in_onnxruntime, in_openvino])
@@ -128,38 +148,76 @@ class TailedNet(HerbNet):
         return [self.conv, self.activation]
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.Hardswish(inplace=True), None])
-def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
-    """Of it the evidence is that with the gradients of the scores, for each photo its own."""
-    network = TailedNet(activation) if activation else new_network("mobilenetv3", len(HERBS))
-    with torch.no_grad():  # so that the activation is met on all of its pieces
-        network.tail()[0].bias.uniform_(-4, 4)
-        network.fc.weight.normal_()
-    values = Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-    small = Checkpoint("small", network.eval(), HERBS, values, temperature=0.5)
-    photos = torch.rand(2, 3, SIZE, 2 * SIZE) * 255
-    found = in_onnxruntime(export.export_onnx(small, tmp_path / "a.onnx"), photos.numpy())
+SETTINGS = Preprocessing(size=SIZE, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
+
+def random_model(network: HerbNet) -> Checkpoint:
+    """A model with this network; what it keeps of its photos is random."""
+    with torch.no_grad():
+        network.fc.weight.normal_()
+        if network.tail():  # so that its activation is met on all of its pieces
+            network.tail()[0].bias.uniform_(-4, 4)
+    rows = network.fc.in_features * (1 + network.signed)
+    kept = {"basis": torch.randn(rows, 5), "bank": torch.randn(9, 5)}
+    return Checkpoint("random", network.eval(), HERBS, SETTINGS, 0.5, statistics=kept)
+
+
+def two_photos(height: int, width: int) -> torch.Tensor:
+    """Of herbs: on noise, which it never saw, a random network blows rounding errors up."""
+    pictures = (herb_picture(herb, 1, size=(width, height)) for herb in HERBS[:2])
+    return torch.from_numpy(np.stack([np.float32(p).transpose(2, 0, 1) for p in pictures]))
+
+
+def explains(found: dict[str, np.ndarray], model: Checkpoint, photos: torch.Tensor) -> bool:
+    """Whether it is what torch finds, and the evidence that with the gradients of the scores."""
+    network = model.network
     A = network.features((photos / 255 - 0.5) / 0.25).detach().requires_grad_()
-    scores = network.fc(network.embed(A.mean((2, 3)))) / small.temperature
-    assert close(found["feature_map"], A.detach().numpy())
-    assert close(found["scores"], scores.detach().numpy())
+    assert A.shape[2:] == tuple(math.ceil(side / 32) for side in photos.shape[2:])
+    embedded = network.embed(A.mean((2, 3)))
+    scores = network.fc(embedded) / model.temperature
+    maps = []
     for k in range(len(HERBS)):
         (gradient,) = torch.autograd.grad(scores[:, k].sum(), A, retain_graph=True)
-        cam = (gradient.sum((2, 3), keepdim=True) * A).sum(1).detach().numpy()
-        assert close(found["evidence"][:, k], cam)
+        maps.append((gradient.sum((2, 3), keepdim=True) * A).sum(1))
+    expected = {"feature_map": A, "scores": scores, "evidence": torch.stack(maps, 1)}
+    return all(close(found[name], value.detach().numpy()) for name, value in expected.items()) and (
+        close(found["familiarity"], Head.of(model).familiarity(embedded.detach().numpy()))
+    )
 
 
-def test_features_of_both_signs_are_familiar_as_they_are_here(toy):
+@pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.Hardswish(inplace=True)])
+def test_a_network_with_a_tail_explains_itself(activation, tmp_path):
+    """With gradients that are for each photo its own."""
+    model = random_model(TailedNet(activation))
+    file = export.export_onnx(model, tmp_path / "a.onnx")
+    photos = two_photos(SIZE, 2 * SIZE)
+    assert explains(in_onnxruntime(file, photos.numpy()), model, photos)
+
+
+@pytest.fixture(scope="module", params=[*LIGHT, KerasResNet50.architecture])
+def other(request, tmp_path_factory) -> tuple[Checkpoint, Path]:
+    """A model with another network than the default one's, and as ONNX has it."""
+    torch.manual_seed(0)
+    model = random_model(lively(new_network(request.param, len(HERBS)), SETTINGS))
+    return model, export.export_onnx(model, tmp_path_factory.mktemp("other") / "other.onnx")
+
+
+@pytest.mark.parametrize("run", [in_onnxruntime, in_openvino])
+def test_every_network_explains_itself(other, run):
+    model, file = other
+    for sides in ((64, 96), (33, 65)):  # odd ones are padded otherwise
+        photos = two_photos(*sides)
+        assert explains(run(file, photos.numpy()), model, photos)
+
+
+def test_features_of_both_signs_are_familiar_as_they_are_here():
     """As those of the original's Keras network are, whose basis has two rows for each."""
-    generator = torch.Generator().manual_seed(0)
-    D = toy.network.fc.in_features
-    kept = {"basis": torch.randn(2 * D, 5, generator=generator),
-            "bank": torch.randn(9, 5, generator=generator)}  # fmt: skip
-    signed = replace(toy, statistics=kept)
-    embedded = torch.randn(4, D, generator=generator)
-    found = export._Explained(signed).familiarity(embedded)
-    assert close(found.numpy(), Head.of(signed).familiarity(embedded.numpy()))
+    network = TailedNet(nn.ReLU())
+    network.signed = True
+    model = random_model(network)
+    embedded = torch.randn(4, network.fc.in_features)
+    found = export._Explained(model).familiarity(embedded)
+    assert close(found.numpy(), Head.of(model).familiarity(embedded.numpy()))
 
 
 def test_any_number_of_photos_of_any_size(files, recogniser):
@@ -183,6 +241,13 @@ def test_what_a_program_must_know_is_in_the_files(files, recogniser):
     assert said["thresholds"] == dict(recogniser.checkpoint.thresholds)
     assert said["sha256"] == recogniser.checkpoint.sha256
     assert openvino.Core().read_model(files[1]).get_rt_info("herbdemo").astype(str) == text
+
+
+def test_nothing_in_the_files_tells_of_this_computer(files):
+    here = (str(Path(export.__file__).parent), str(Path(torch.__file__).parent), "stack_trace")
+    for file in (files[0], files[1], files[1].with_suffix(".bin")):
+        data = file.read_bytes()
+        assert not [name for name in here if name.encode() in data], file.name
 
 
 def test_sixteen_bits_where_nothing_is_lost(files):
@@ -271,6 +336,22 @@ def test_a_damaged_copy_is_fetched_again(registry_of_npm, no_network, toy, tmp_p
     assert len(registry_of_npm) == 1
 
 
+def test_a_runtime_that_cannot_be_kept_is_used_all_the_same(
+    registry_of_npm, no_network, toy, tmp_path, home
+):
+    home.write_bytes(b"")  # so that nothing can be written into it
+    folder = browser.export_page(toy, tmp_path / "page")
+    assert set(browser.RUNTIME) < {file.name for file in folder.iterdir()}
+
+
+def test_a_name_that_no_disk_takes_is_refused(registry_of_npm, no_network, toy, tmp_path):
+    error = refusal(browser.export_page, toy, tmp_path / ("a" * 300))
+    assert error.hint == "export-unwritable"
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "link").symlink_to("nowhere")
+    assert refusal(browser.export_page, toy, tmp_path / "link").hint == "export-exists"
+
+
 def test_only_the_very_package_is_taken(registry_of_npm, no_network, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(browser, "SHA512", "another")
     assert refusal(browser.export_page, toy, tmp_path / "page").hint == "runtime-damaged"
@@ -305,40 +386,43 @@ def test_photos_are_resized_as_everywhere(toy):
 # The command line
 
 
-def test_the_name_says_what_is_written(toy_folder, tmp_path, monkeypatch, capsys):
-    from typer.testing import CliRunner
+def exported(target: Path, *options: str) -> str:
+    """What `models export toy` prints."""
+    result = CliRunner().invoke(cli.app, ["models", "export", "toy", str(target), *options])
+    assert result.exit_code == 0, result.output
+    return result.output.strip()
 
+
+def test_the_name_says_what_is_written(toy_folder, tmp_path, home, monkeypatch):
     written = []
     for module, name in ((export, "export_onnx"), (export, "export_openvino"),
                          (browser, "export_page"), (portable, "export_zip")):  # fmt: skip
-        monkeypatch.setattr(module, name, lambda *_, name=name, **__: written.append(name))
-    models = tmp_path / "models"
-    models.mkdir()
-    (models / "toy").symlink_to(toy_folder)
-    monkeypatch.setattr(cli, "_registry", lambda: Registry(shipped=models, own=tmp_path / "own"))
-
-    def run(*arguments: str) -> str:
-        result = CliRunner().invoke(cli.app, ["models", "export", "toy", *arguments])
-        assert result.exit_code == 0, result.output
-        return result.output.strip()
-
-    assert run(str(tmp_path / "a.ONNX")) == str(tmp_path / "a.ONNX")
-    run(str(tmp_path / "a.xml"))
-    run(str(tmp_path / "a"), "--format", "page")
-    run(str(tmp_path / "a.model"), "--format", "onnx")
+        monkeypatch.setattr(
+            module, name, lambda _, *given, name=name, **__: written.append(name) or given[-1]
+        )
+    model_copy(toy_folder, home / "models" / "toy")
+    assert exported(tmp_path / "a.ONNX") == str(tmp_path / "a.ONNX")
+    exported(tmp_path / "a.xml")
+    exported(tmp_path / "a", "--format", "page")
+    exported(tmp_path / "a.model", "--format", "onnx")
     for name in ("b.zip", "b"):
-        run(str(tmp_path / name))
+        exported(tmp_path / name)
     names = ("onnx", "openvino", "page", "onnx", "zip", "zip")
     assert written == [f"export_{name}" for name in names]
 
 
 def test_what_cannot_be_exported_is_refused(toy, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")  # as OpenVINO says it
+
     (tmp_path / "file").write_bytes(b"")
-    monkeypatch.setattr(
-        export, "onnx_model", lambda checkpoint: pytest.importorskip("onnx").ModelProto()
-    )
+    small = onnx.load_from_string(browser.preparing(8))
+    monkeypatch.setattr(export, "onnx_model", lambda checkpoint: small)
     target = tmp_path / "file" / "a.onnx"
     assert refusal(export.export_onnx, toy, target).hint == "export-unwritable"
+    monkeypatch.setattr(openvino, "save_model", full)
+    assert refusal(export.export_openvino, toy, tmp_path / "a.xml").hint == "export-unwritable"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert refusal(export.export_onnx, toy, tmp_path / "a.onnx").hint == "export-not-installed"

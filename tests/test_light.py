@@ -1,6 +1,8 @@
 """light.py: timm's light networks run through the same code as the ResNet-50, tail or none."""
 
 import dataclasses
+import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from safetensors import safe_open
+from timm.layers import Conv2dSame
 from torch import Tensor
 
 from herbdemo.architectures import ARCHITECTURES, LIGHT, network_from_state, new_network
@@ -23,7 +26,7 @@ from herbdemo.explain import LAYERS, Explainer
 from herbdemo.extend import extend
 from herbdemo.heatmap import class_maps, grad_cam
 from herbdemo.kept import keep, open_kept
-from herbdemo.light import TIMM
+from herbdemo.light import TIMM, _SameConv
 from herbdemo.network import HerbNet
 from herbdemo.openvino_engine import engine_of
 from herbdemo.photo import open_photo
@@ -34,23 +37,13 @@ from herbdemo.start import Start
 from herbdemo.train import fit, train
 
 SETTINGS = Preprocessing(size=64)
-
-
-def lively(network: HerbNet) -> HerbNet:
-    """The network with BatchNorms that fit its random weights, so that its answers differ."""
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # the plain mean of what it sees
-    photos = [toys.herb_photo(herb, -seed).image for herb in toys.HERBS for seed in (1, 2, 3)]
-    with torch.no_grad():
-        network.train().features(torch.stack([SETTINGS.tensor(photo) for photo in photos]))
-    return network.eval().requires_grad_(False)
+SIDES = ((96, 64), (33, 97), (50, 225))  # of photos; odd ones are padded otherwise
 
 
 @pytest.fixture(scope="module", params=LIGHT)
 def network(request) -> HerbNet:
     torch.manual_seed(0)
-    return lively(new_network(request.param, len(toys.HERBS)))
+    return toys.lively(new_network(request.param, len(toys.HERBS)), SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -92,13 +85,15 @@ def x() -> Tensor:
     return torch.randn(2, 3, 96, 64)
 
 
-def test_timms_own_weights_load_and_answer_the_same(network, x):
+@torch.inference_mode()
+def test_timms_own_weights_load_and_answer_the_same(network):
     theirs = timm.create_model(TIMM[network.architecture][0], num_classes=7).eval()
     state = {k.replace("fc.", "classifier.", 1) if k.startswith("fc.") else k: v
              for k, v in network.state_dict().items()}  # fmt: skip
     theirs.load_state_dict(state)
     ours = network_from_state(theirs.state_dict(), network.architecture)
-    with torch.inference_mode():
+    for sides in SIDES:
+        x = torch.randn(2, 3, *sides)
         torch.testing.assert_close(ours(x), theirs(x))
         features = theirs.forward_features(x)
         torch.testing.assert_close(ours.features(x), features)
@@ -113,11 +108,35 @@ def test_weights_of_another_network_are_refused(network):
     assert toys.refusal(new_network, "vgg16", 3).hint == "no-such-network"
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_head_of_no_herbs_or_of_more_than_memory_holds_is_refused(architecture):
+    for rows, features in ((0, 1280), (0, 2048), (10**15, 0), (2**62, 0), (10**9, 1280)):
+        state = {"fc.weight": torch.empty(rows, features, device="meta")}
+        error = toys.refusal(network_from_state, state, architecture)
+        assert error.hint == "weights-other-network"
+
+
 @torch.inference_mode()
 def test_layers_halve_the_photo_each_time(network):
     stages = network.stages(torch.zeros(1, 3, 128, 64))
     assert [tuple(stage.shape[2:]) for stage in stages] == [(32, 16), (16, 8), (8, 4), (4, 2)]
     assert len(network.layers) == len(stages)
+
+
+@pytest.mark.parametrize("side", [32, 33, 34, 63, 225, 257])
+@torch.inference_mode()
+def test_a_cell_for_every_32_pixels_begun(network, side):
+    assert network.features(torch.zeros(1, 3, side, 64)).shape[2:] == (math.ceil(side / 32), 2)
+
+
+@pytest.mark.parametrize("window", [3, 5])
+@torch.inference_mode()
+def test_padding_is_tensorflows_for_all_sides(window):
+    theirs = Conv2dSame(4, 6, window, stride=2, bias=False)
+    ours = _SameConv(theirs)
+    for sides in itertools.product(range(1, 9), (64, 65)):
+        x = torch.randn(2, 4, *sides)
+        torch.testing.assert_close(ours(x), theirs(x), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("at", range(4))
@@ -222,11 +241,13 @@ def test_a_kept_answer_shows_the_same(model, home):
         assert kept.probability(herb) == pytest.approx(answer.probability(herb), abs=1e-5)
 
 
-def test_openvino_sees_the_same(network, x):
+@torch.inference_mode()
+def test_openvino_sees_the_same(network):
     engine = engine_of(Checkpoint("toy", network, toys.HERBS, SETTINGS), "f32")
-    with torch.inference_mode():
+    for sides in SIDES:
+        x = torch.randn(2, 3, *sides)
         expected = network.features(x).numpy()
-    np.testing.assert_allclose(engine.features(x), expected, atol=1e-3 * np.abs(expected).max())
+        np.testing.assert_allclose(engine.features(x), expected, atol=1e-3 * np.abs(expected).max())
 
 
 def test_tails_are_where_timm_has_them():

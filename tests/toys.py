@@ -153,6 +153,17 @@ class TinyNet(HerbNet):
         return [self.fc, self.last]
 
 
+def lively(network: HerbNet, preprocessing: Preprocessing) -> HerbNet:
+    """The network with BatchNorms that fit its random weights, so that its answers differ."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the plain mean of what it sees
+    photos = [herb_photo(herb, -seed).image for herb in HERBS for seed in (1, 2, 3)]
+    with torch.no_grad():
+        network.train().features(torch.stack([preprocessing.tensor(photo) for photo in photos]))
+    return network.eval().requires_grad_(False)
+
+
 def solve_head(network: HerbNet, pooled: Tensor, one_hot: Tensor) -> None:
     """Ridge regression of centred features on the herbs, as the network's head."""
     centre = pooled.mean(0)
