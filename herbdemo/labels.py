@@ -16,7 +16,7 @@ from typing import Any
 
 from herbdemo.dataset import is_litter
 from herbdemo.errors import HerbError
-from herbdemo.files import shown
+from herbdemo.files import read_errors, shown
 from herbdemo.library import herb_folder
 
 MAX_BYTES = 4 << 20  # ten thousand names of 40 characters take a third of it
@@ -28,14 +28,15 @@ def labels_of(path: Path) -> tuple[str, ...]:
     """The names in a file, or of a folder's sub-folders, in the order of the head.
 
     Raises:
-        HerbError: nothing is there, it is no list of names, or its numbers are not 0, 1, 2 …
+        HerbError: nothing is there, it may not be read, it is no list of names, or its numbers are
+            not 0, 1, 2 …
     """
     if os.path.isdir(path):
         # Who trained on FOLDER/train and judged on FOLDER/val numbered what is in these.
-        path = path / "train" if (path / "train").is_dir() else path
-        return _nonempty(
-            sorted(f.name for f in path.iterdir() if f.is_dir() and not is_litter(f.name))
-        )
+        with read_errors():
+            path = path / "train" if (path / "train").is_dir() else path
+            names = [f.name for f in path.iterdir() if f.is_dir() and not is_litter(f.name)]
+        return _nonempty(sorted(names))
     if not os.path.isfile(path):  # reading a pipe may wait for ever
         raise HerbError(
             "找不到药材名单。请检查 --herbs 的路径：文本或 JSON 文件，或训练照片的文件夹。",
@@ -45,7 +46,8 @@ def labels_of(path: Path) -> tuple[str, ...]:
         )
     if path.stat().st_size > MAX_BYTES:
         raise _not_labels()
-    text = _decoded(path.read_bytes())
+    with read_errors():
+        text = _decoded(path.read_bytes())
     if text.lstrip()[:1] in ("[", "{"):
         try:
             return labels_in(json.loads(text)) or _nonempty(())

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from herbdemo.atomic import whole_file, whole_folder
 from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
-from herbdemo.files import disk_errors
+from herbdemo.files import disk_errors, read_errors
 from herbdemo.registry import Registry, check_id
 
 MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
@@ -58,7 +58,8 @@ def import_zip(registry: Registry, file: Path, *, name: str | None = None) -> st
         name: its new id; the one it had by default.
 
     Raises:
-        HerbError: it is no such zip, it is hostile or damaged, or the name is taken.
+        HerbError: there is no such zip, it may not be read, it is hostile or damaged, or the name
+            is taken.
     """
     with _opened(file) as archive:
         entries = _judged(archive.infolist())
@@ -80,7 +81,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             "There is no such zip file. Check its path.",
             hint="zip-missing",
         )
-    with path.open("rb") as file:
+    with read_errors():
+        file = path.open("rb")
+    with file:
         size = file.seek(0, 2)
         if size > sum(LIMITS.values()):
             raise _too_large()

@@ -189,6 +189,11 @@ def test_a_missing_file(tmp_path):
     assert toys.refusal(read_foreign, tmp_path / "no.pth").hint == "weights-missing"
 
 
+def test_a_file_that_may_not_be_read(tmp_path, locked):
+    (tmp_path / "herbs.pth").touch()
+    assert toys.refusal(read_foreign, locked(tmp_path / "herbs.pth")).hint == "unreadable"
+
+
 # Features of both signs, as the Keras network has them
 
 

@@ -100,6 +100,13 @@ def test_a_missing_one(tmp_path):
     assert toys.refusal(labels_of, tmp_path / "no").hint == "labels-missing"
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_one_that_may_not_be_read(tmp_path, locked, kind):
+    (tmp_path / "folder" / "党参").mkdir(parents=True)
+    written(tmp_path, "党参", "file")
+    assert toys.refusal(labels_of, locked(tmp_path / kind)).hint == "unreadable"
+
+
 def test_any_name_of_a_herb_is_that_herb():
     assert herbs_called(["dangshen", "當歸", "Licorice of mine"]) == (
         "党参",
