@@ -5,7 +5,6 @@ torch's reader for weights only, which knows tensors and plain containers and ru
 the zip around it was judged from its directory.
 """
 
-import io
 import pickle
 import warnings
 import zipfile
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from herbdemo import zips
 from herbdemo.errors import HerbError
 from herbdemo.labels import labels_in
 from herbdemo.network import FEATURES
@@ -63,24 +63,12 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     )
 
 
-class _Guarded(io.FileIO):
-    """Refuses to read a directory larger than it may be, which zipfile would take in one go."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > MAX_DIRECTORY:
-            raise _too_large()
-        return super().read(size)
-
-
 def _judge(path: Path, size: int) -> None:
     """Refuse a zip that would unpack to more than it is: torch packs nothing."""
-    try:
-        with _Guarded(path) as file, zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
-    except HerbError:
-        raise
-    except Exception as error:
-        raise _damaged() from error
+    with zips.opened(
+        path, largest=MAX_DIRECTORY, too_large=_too_large(), damaged=_damaged()
+    ) as archive:
+        entries = archive.infolist()
     if any(entry.filename.endswith(".weights.h5") for entry in entries):
         raise HerbError(
             "这是 Keras 的 .keras 文件。请另存权重：model.save_weights('herbs.weights.h5')，"
