@@ -17,6 +17,7 @@ from torch import Tensor
 
 from herbdemo import zips
 from herbdemo.errors import HerbError
+from herbdemo.files import read_errors
 from herbdemo.labels import labels_in
 from herbdemo.network import FEATURES
 
@@ -35,12 +36,14 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     `module.`. The tensors may lie in the file, which must stay until they are copied.
 
     Raises:
-        HerbError: it is too large, damaged, holds more than weights, or none of a ResNet-50.
+        HerbError: it may not be read, is too large or damaged, holds more than weights, or none of
+            a ResNet-50.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise _too_large()
-    zipped = zipfile.is_zipfile(path)
+    with read_errors(), path.open("rb") as file:
+        zipped = file.read(4) == b"PK\3\4"  # as torch tells it, which unpacks what it takes for one
     if zipped:
         _judge(path, size)
     try:
@@ -66,7 +69,7 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
 def _judge(path: Path, size: int) -> None:
     """Refuse a zip that would unpack to more than it is: torch packs nothing."""
     with zips.opened(
-        path, largest=MAX_DIRECTORY, too_large=_too_large(), damaged=_damaged()
+        path, largest=MAX_DIRECTORY, too_large=_too_large(), damaged=_damaged(), plain=True
     ) as archive:
         entries = archive.infolist()
     if any(entry.filename.endswith(".weights.h5") for entry in entries):
@@ -84,7 +87,8 @@ def _judge(path: Path, size: int) -> None:
         for entry in entries
     ):
         raise _damaged()
-    pickled = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
+    pickled = sum(entry.file_size for entry in pickles)  # torch asks for them in any case
     if pickled > MAX_OBJECTS or sum(entry.file_size for entry in entries) > size:
         raise _too_large()
 

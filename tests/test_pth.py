@@ -2,6 +2,7 @@
 
 import collections
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 import toys
 from torch import nn
 
+from benchmarks.fuzz import peak
 from herbdemo.pth import MAX_BYTES, read_pth
 
 
@@ -169,13 +171,60 @@ def repacked(path: Path, method: int, change: Callable[[str, bytes], bytes]) -> 
     return path
 
 
-def test_a_zip_bomb_is_not_unpacked(tmp_path, state):
-    def swell(name: str, data: bytes) -> bytes:
-        return bytes(64 << 20) if name.endswith("data/0") else data
+def behind(bomb: bytes, good: bytes) -> bytes:
+    """A zip of which zipfile sees `good`; who goes where the end says finds the bomb."""
+    return bomb[:-22] + good[:-22] + bomb[-22:]
 
-    path = repacked(saved(tmp_path, state), zipfile.ZIP_DEFLATED, swell)
-    assert path.stat().st_size < 4 << 20
+
+def large_end(start: int, size: int, named: int, entries: int) -> bytes:
+    """The records with which torch ends a zip, of which the first is said to be at `named`."""
+    last = (0, 0, entries, entries, size, start, 0)
+    return (
+        struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, size, start)
+        + struct.pack("<4sLQL", b"PK\6\7", 0, named, 1)
+        + struct.pack("<4s4H2LH", b"PK\5\6", *last)
+    )
+
+
+def behind_a_large_end(bomb: bytes, good: bytes) -> bytes:
+    """The same by two of the records that only large zips need, and that torch writes always."""
+    entries, _, size, start = struct.unpack("<2H2L", bomb[-14:-2])
+    body = bomb[:-22] + large_end(start, size, 0, entries)[:56]
+    there = len(body) + struct.unpack("<L", good[-6:-2])[0]
+    return body + good[:-22] + large_end(there, size, len(body) - 56, entries)
+
+
+BOMBS = {
+    "as it is": lambda bomb, good: bomb,
+    "no zip to zipfile": lambda bomb, good: bomb + b"PK\5\6",
+    "with a comment": lambda bomb, good: bomb[:-2] + b"\5\0hello",
+    "behind another": behind,
+    "behind another large one": behind_a_large_end,
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+@pytest.mark.parametrize("record", ["data/0", "data.pkl"])
+def test_a_zip_bomb_is_not_unpacked(tmp_path, state, kind, record):
+    def swell(name: str, data: bytes) -> bytes:
+        return data + bytes(64 << 20) if name.endswith(record) else data
+
+    path = repacked(saved(tmp_path, state), zipfile.ZIP_STORED, lambda _, data: data)
+    good = path.read_bytes()
+    bomb = repacked(path, zipfile.ZIP_DEFLATED, swell).read_bytes()
+    path.write_bytes(BOMBS[kind](bomb, good))
+    assert path.stat().st_size < 8 << 20
+    before = peak(reset=True)
     assert toys.refusal(read_pth, path).hint == "weights-damaged"
+    assert peak() - before < 16 << 20
+
+
+def test_a_large_pickle_is_not_read_whatever_its_name(tmp_path, state):
+    path = repacked(saved(tmp_path, state), zipfile.ZIP_STORED,
+                    lambda name, data: data + bytes(33 << 20) * name.endswith(".pkl"))  # fmt: skip
+    assert toys.refusal(read_pth, path).hint == "weights-too-large"
+    path.write_bytes(path.read_bytes().replace(b"/data.pkl", b"/DATA.PKL"))  # torch finds it, too
+    assert toys.refusal(read_pth, path).hint == "weights-too-large"
 
 
 def test_a_tensor_that_says_it_is_larger_than_its_numbers(tmp_path, state):
