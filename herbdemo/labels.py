@@ -64,13 +64,18 @@ def labels_in(value: object) -> tuple[str, ...] | None:
     Raises:
         HerbError: the numbers are not 0, 1, 2 …
     """
+    if isinstance(value, Mapping):  # not looked into any further: one may hold itself
+        for key in _KEYS:
+            if key in value and (found := _plainly(value[key])):
+                return found
+    return _plainly(value)
+
+
+def _plainly(value: object) -> tuple[str, ...] | None:
     if isinstance(value, list | tuple):
         return _nonempty(value) if all(isinstance(name, str) for name in value) else None
     if not isinstance(value, Mapping):
         return None
-    for key in _KEYS:
-        if key in value and (found := labels_in(value[key])):
-            return found
     for items in (value.items(), [(number, name) for name, number in value.items()]):
         pairs = [
             (n, name)

@@ -93,12 +93,18 @@ def _judge(path: Path, size: int) -> None:
         raise _too_large()
 
 
-def _mappings(held: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The dicts with names in what a file holds, the outermost first."""
-    if isinstance(held, Mapping) and depth <= _DEPTH:
-        yield {key: value for key, value in held.items() if isinstance(key, str)}
-        for value in held.values():
-            yield from _mappings(value, depth + 1)
+def _mappings(held: object) -> Iterator[Mapping[str, Any]]:
+    """The dicts with names in what a file holds, the outermost first, each once."""
+    seen: set[int] = set()  # a dict may hold itself, or another one many times
+    layer: list[object] = [held]
+    for _ in range(_DEPTH + 1):
+        inner: list[object] = []
+        for value in layer:
+            if isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                yield {key: item for key, item in value.items() if isinstance(key, str)}
+                inner += value.values()
+        layer = inner
 
 
 def _state(held: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -77,6 +77,7 @@ BAD = {
     "no names": ("[]", "labels-unreadable"),
     "an empty name": ('["党参", ""]', "labels-unreadable"),
     "deep": ("[" * 100_000, "labels-unreadable"),
+    "keys below keys": ('{"classes":' * 900 + "{}" + "}" * 900, "labels-unreadable"),
     "a number twice": ("0 党参\n0 当归", "labels-numbers"),
     "a number left out": ("0 党参\n2 当归", "labels-numbers"),
     "from seven": ('{"7": "党参"}', "labels-numbers"),

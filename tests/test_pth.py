@@ -3,6 +3,7 @@
 import collections
 import pickle
 import struct
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -236,6 +237,35 @@ def test_a_tensor_that_says_it_is_larger_than_its_numbers(tmp_path, state):
     assert toys.refusal(read_pth, repacked(path, zipfile.ZIP_STORED, swell)).hint == (
         "weights-damaged"
     )
+
+
+def holds_itself(state: dict) -> dict:
+    value: dict = {"state_dict": state}
+    for key in ("class_to_idx", "idx_to_class", "class_names", "classes", "labels", "names"):
+        value[key] = value
+    return value
+
+
+def in_circles(state: dict) -> dict:
+    """A hundred dicts, each of which holds all of them; by as many ways as 100 to the fourth."""
+    rings: list[dict] = [{} for _ in range(100)]
+    for ring in rings:
+        ring.update({f"{i}": other for i, other in enumerate(rings)})
+    return rings[0] | {"state_dict": state}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("made", [holds_itself, in_circles])
+def test_dicts_that_hold_themselves(tmp_path, state, made, zipped):
+    value = made(state)
+    started = time.process_time()
+    found, labels = read_pth(saved(tmp_path, value, _use_new_zipfile_serialization=zipped))
+    assert labels is None
+    assert found.keys() == state.keys()
+    del value["state_dict"]
+    path = saved(tmp_path, value, _use_new_zipfile_serialization=zipped)
+    assert toys.refusal(read_pth, path).hint == "weights-other-network"
+    assert time.process_time() - started < 5
 
 
 def test_what_is_no_plain_tensor_is_no_weight(tmp_path, state):
