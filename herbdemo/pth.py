@@ -30,7 +30,7 @@ _DEPTH = 3  # wrappers around the weights; people use one
 
 
 def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
-    """The weights of a ResNet-50 in a checkpoint, and the names of its classes if it holds them.
+    """The weights of a ResNet-50 in a checkpoint, and the names of its classes if it tells them.
 
     A bare state dict, or one in a dict beside anything else; its names may have a prefix such as
     `module.`. The tensors may lie in the file, which must stay until they are copied.
@@ -56,7 +56,7 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
         raise _damaged() from error
     for found in _mappings(held):
         if state := _state(found):
-            return state, labels_in(held)
+            return state, _labels(held)
     raise HerbError(
         "文件里没有 ResNet-50 的权重。请用 torchvision 命名的 ResNet-50 的 state_dict（原项目的 "
         "PyTorch 版本就是这样）。",
@@ -91,6 +91,14 @@ def _judge(path: Path, size: int) -> None:
     pickled = sum(entry.file_size for entry in pickles)  # torch asks for them in any case
     if pickled > MAX_OBJECTS or sum(entry.file_size for entry in entries) > size:
         raise _too_large()
+
+
+def _labels(held: object) -> tuple[str, ...] | None:
+    """The names of the classes; none where they are no list, for people can give a good one."""
+    try:
+        return labels_in(held)
+    except HerbError:
+        return None
 
 
 def _mappings(held: object) -> Iterator[Mapping[str, Any]]:

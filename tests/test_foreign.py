@@ -136,6 +136,12 @@ def test_what_the_file_says_of_its_herbs_is_enough(state, tmp_path):
     assert imported(tmp_path / "herbs.pth", name="mine").herbs == HERBS
 
 
+def test_a_good_list_stands_in_for_a_bad_one_in_the_file(state, names, tmp_path):
+    torch.save({"state_dict": state, "classes": []}, tmp_path / "herbs.pth")
+    assert imported(tmp_path / "herbs.pth", name="mine", herbs=names).herbs == HERBS
+    assert toys.refusal(imported, tmp_path / "herbs.pth", name="mine").hint == "labels-needed"
+
+
 def test_names_that_do_not_fit(file, tmp_path):
     assert toys.refusal(imported, file, name="mine").hint == "labels-needed"
     (tmp_path / "herbs.json").write_text(json.dumps(["党参", "当归"]))

@@ -82,6 +82,21 @@ def test_the_names_of_the_classes_come_along(tmp_path, state):
     )
 
 
+SPOILT_NAMES = {
+    "none": {"classes": []},
+    "a number left out": {"class_to_idx": {"a": 1, "b": 3}},
+    "an empty name": {"names": ["a", ""]},
+    "other things": {"classes": 908, "labels": None},
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT_NAMES)
+def test_names_that_are_no_list_are_none(tmp_path, state, kind):
+    found, labels = read_pth(saved(tmp_path, {"state_dict": state, **SPOILT_NAMES[kind]}))
+    assert labels is None
+    assert found.keys() == state.keys()
+
+
 class Evil:
     """Makes a file when a pickle of it is opened as its maker meant."""
 
