@@ -6,7 +6,7 @@
     python -m benchmarks.fuzz photo --show 1234            # one case again, with its traceback
 
 Case n of a target is always the same bytes: they come from n, the seed and the good files that
-`fuzz_targets` makes. A case must end within `SECONDS` of the processor's time, take no more memory
+`fuzzing` makes. A case must end within `SECONDS` of the processor's time, take no more memory
 than its target allows, and be accepted or refused with a HerbError. Anything else is kept in the
 folder of results as `TARGET-n.bin`, and the run goes on after it.
 """
@@ -26,7 +26,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from benchmarks.fuzz_targets import MB, TARGETS, Target
+from benchmarks.fuzzing import MB, TARGETS, Target
 from herbdemo.errors import HerbError
 
 SECONDS = 10  # of the processor for one case; the slowest good one takes a tenth of that
@@ -247,7 +247,7 @@ def report(results: Path, seed: int) -> str:
 
 PAGE = """# What spoilt inputs do
 
-{total:,} cases: good files of every kind, made by `fuzz_targets.py` and spoilt by `mutate.py`. None may
+{total:,} cases: good files of every kind, made by `fuzzing/` and spoilt by `mutate.py`. None may
 end the process, raise anything but a sentence, take more than {seconds} s of a processor, or more memory
 than its target is allowed. Written by `python -m benchmarks.fuzz --report`; the cases are those of
 

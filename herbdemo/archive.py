@@ -6,7 +6,7 @@ the directory says is checked again while unpacking, since it may lie.
 
 import copy
 import functools
-import io
+import os
 import re
 import stat
 import tempfile
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from herbdemo import zips
 from herbdemo.dataset import PHOTO_SUFFIXES, is_litter
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors, is_portable, shown
@@ -163,34 +164,19 @@ def photos_in(path: str | Path) -> Iterator[list[tuple[str, Callable[[], bytes]]
         ]
 
 
-class _Guarded(io.FileIO):
-    """Refuses to read a directory larger than it may be, which zipfile would take in one go."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > MAX_DIRECTORY:
-            raise _refusal("zip-too-many", limit=MAX_ENTRIES)
-        return super().read(size)
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    try:
-        if not path.is_file():  # reading a pipe may wait for ever
-            raise _refusal("zip-missing")
-        file = _Guarded(path)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise _refusal("zip-missing") from error
-    with file:
-        try:
-            if file.seek(0, io.SEEK_END) > MAX_TOTAL:
-                raise _refusal("zip-too-large", limit=MAX_TOTAL >> 30)
-            archive = zipfile.ZipFile(file)
-        except HerbError:
-            raise
-        except Exception as error:  # on hostile bytes zipfile raises nearly everything there is
-            raise _refusal("zip-damaged") from error
-        with archive:
-            yield archive
+    if not os.path.isfile(path):  # reading a pipe may wait for ever; pathlib raises on a NUL
+        raise _refusal("zip-missing")
+    if path.stat().st_size > MAX_TOTAL:
+        raise _refusal("zip-too-large", limit=MAX_TOTAL >> 30)
+    with zips.opened(
+        path,
+        largest=MAX_DIRECTORY,
+        too_large=_refusal("zip-too-many", limit=MAX_ENTRIES),
+        damaged=_refusal("zip-damaged"),
+    ) as archive:
+        yield archive
 
 
 def _judged(entries: Sequence[zipfile.ZipInfo], size: int) -> list[_Photo]:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from herbdemo.decoded import reduced
 from herbdemo.errors import HerbError
+from herbdemo.files import read_errors
 from herbdemo.herbs import find
 from herbdemo.photo import open_photo
 
@@ -61,7 +62,7 @@ def scan(folder: str | Path) -> list[Sample]:
     catalogue does not know is a herb of its own.
 
     Raises:
-        HerbError: there is no such folder, or no photo in it.
+        HerbError: there is no such folder, it or a herb's may not be read, or no photo is in it.
     """
     folder = Path(folder)
     if not os.path.isdir(folder):  # pathlib raises where a name is too long
@@ -71,12 +72,14 @@ def scan(folder: str | Path) -> list[Sample]:
             hint="folder-missing",
         )
     samples = []
-    for herb_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if is_litter(herb_folder.name):
-            continue
-        herb = find(herb_folder.name)
-        name = herb.zh if herb else herb_folder.name
-        samples += [Sample(path, name) for path in photos_below(herb_folder)]
+    with read_errors():
+        for herb_folder in sorted(path for path in folder.iterdir() if path.is_dir()):
+            if is_litter(herb_folder.name):
+                continue
+            next(herb_folder.iterdir(), None)  # one that may not be listed, `rglob` passes over
+            herb = find(herb_folder.name)
+            name = herb.zh if herb else herb_folder.name
+            samples += [Sample(path, name) for path in photos_below(herb_folder)]
     if not samples:
         raise HerbError(
             "文件夹里没有照片。请为每种药材建一个子文件夹，把照片放进去。",

@@ -65,6 +65,26 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def read_errors() -> Iterator[None]:
+    """Turns a file or folder of the user's that may not be read into a sentence.
+
+    Raises:
+        HerbError: "unreadable", or "memory-full", for any OSError within.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise (
+            shortage(error)
+            or HerbError(
+                "文件或文件夹无法读取。请检查它的权限，然后再试一次。",
+                "A file or folder cannot be read. Check its permissions and try again.",
+                hint="unreadable",
+            )
+        ) from error
+
+
+@contextlib.contextmanager
 def disk_errors(unwritable: HerbError | None = None) -> Iterator[None]:
     """Turns a disk that is full or may not be written to into a sentence.
 

@@ -26,6 +26,7 @@ from herbdemo.checkpoint import Checkpoint, Preprocessing
 from herbdemo.dataset import Sample, scan, split
 from herbdemo.errors import HerbError
 from herbdemo.evaluate import engine_for, extract
+from herbdemo.files import read_errors
 from herbdemo.herbs import catalogue
 from herbdemo.keras_h5 import SIGNATURE, read_keras
 from herbdemo.labels import herbs_called, labels_of
@@ -66,7 +67,8 @@ def read_foreign(file: Path) -> Foreign:
     """The network in a `.pth` of the original's PyTorch code, or an `.h5` of its Keras code.
 
     Raises:
-        HerbError: there is no such file, it is hostile or damaged, or holds another network.
+        HerbError: there is no such file, it may not be read, it is hostile or damaged, or holds
+            another network.
     """
     if not os.path.isfile(file):  # reading a pipe may wait for ever
         raise HerbError(
@@ -74,7 +76,7 @@ def read_foreign(file: Path) -> Foreign:
             "There is no such file of weights. Check its path.",
             hint="weights-missing",
         )
-    with file.open("rb") as opened:
+    with read_errors(), file.open("rb") as opened:
         keras = opened.read(len(SIGNATURE)) == SIGNATURE
         opened.seek(0)
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()

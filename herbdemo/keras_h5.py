@@ -137,11 +137,8 @@ def _group(parent: "h5py.Group", name: str) -> "h5py.Group":
     return found
 
 
-def _array(parent: "h5py.Group", path: str) -> "h5py.Dataset":
+def _array(parent: "h5py.Group", name: str) -> "h5py.Dataset":
     """A dataset that lies in the file as Keras writes it: whole and unpacked."""
-    *groups, name = path.split("/")
-    for group in groups:
-        parent = _group(parent, group)
     found = _own(parent, name)
     if (
         not hasattr(found, "dtype")
@@ -156,19 +153,25 @@ def _array(parent: "h5py.Group", path: str) -> "h5py.Dataset":
     return found
 
 
-def _own(parent: "h5py.Group", name: str) -> Any:
-    """What a group holds itself; a link to another place or another file is not followed."""
+def _own(parent: "h5py.Group", path: str) -> Any:
+    """What a group holds itself, or one in it; a link to another place or file is not followed.
+
+    Keras's names may have slashes. Each part is looked at by itself: HDF5 would follow the links on
+    the way, and tell only of the last one.
+    """
     import h5py
 
-    if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-        raise HerbError(
-            "这个 .h5 文件里有链接，不予加载。请在 Keras 里重新保存权重："
-            "model.save_weights('herbs.weights.h5')。",
-            "This .h5 file has links in it and is not loaded. Save the weights again in Keras with "
-            "model.save_weights('herbs.weights.h5').",
-            hint="weights-links",
-        )
-    return parent[name]
+    found: Any = parent
+    for name in path.split("/"):
+        if name in ("", ".", "..") or not isinstance(found, h5py.Group):
+            raise _damaged()
+        link = found.get(name, getlink=True)
+        if link is None:
+            raise _damaged()
+        if not isinstance(link, h5py.HardLink):
+            raise _linked()
+        found = found[name]
+    return found
 
 
 def _places() -> Iterator[list[_Place]]:
@@ -308,4 +311,14 @@ def _damaged() -> HerbError:
         "This file holds no weights of Keras, or it is damaged. Save them again in Keras with "
         "model.save_weights('herbs.weights.h5').",
         hint="weights-damaged",
+    )
+
+
+def _linked() -> HerbError:
+    return HerbError(
+        "这个 .h5 文件里有链接，不予加载。请在 Keras 里重新保存权重："
+        "model.save_weights('herbs.weights.h5')。",
+        "This .h5 file has links in it and is not loaded. Save the weights again in Keras with "
+        "model.save_weights('herbs.weights.h5').",
+        hint="weights-links",
     )

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import stat
-import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from herbdemo import zips
 from herbdemo.atomic import whole_file, whole_folder
 from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
@@ -24,7 +24,6 @@ from herbdemo.registry import Registry, check_id
 
 MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
 MAX_RATIO = 100  # unpacked to packed; pruned weights reach 5, bombs 1,000
-_END = struct.Struct("<4s4H2LH")  # the last record of a zip that has no comment
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 
 
@@ -58,7 +57,8 @@ def import_zip(registry: Registry, file: Path, *, name: str | None = None) -> st
         name: its new id; the one it had by default.
 
     Raises:
-        HerbError: it is no such zip, it is hostile or damaged, or the name is taken.
+        HerbError: there is no such zip, it may not be read, it is hostile or damaged, or the name
+            is taken.
     """
     with _opened(file) as archive:
         entries = _judged(archive.infolist())
@@ -80,26 +80,13 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             "There is no such zip file. Check its path.",
             hint="zip-missing",
         )
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size > sum(LIMITS.values()):
-            raise _too_large()
-        file.seek(max(0, size - _END.size))
-        end = file.read()
-        # zipfile would read the directory however large it is, and a comment may hide another.
-        if len(end) != _END.size or end[:4] != b"PK\5\6" or end[-2:] != b"\0\0":
-            raise _no_model()
-        if _END.unpack(end)[5] > MAX_DIRECTORY:
-            raise _no_model()
-        file.seek(max(0, size - _END.size - 20))
-        if file.read(4) == b"PK\6\7":  # the larger record of zip64, which would overrule this one
-            raise _no_model()
-        try:
-            archive = zipfile.ZipFile(file)
-        except Exception as error:  # on hostile bytes zipfile raises nearly everything there is
-            raise _no_model() from error
-        with archive:
-            yield archive
+    if path.stat().st_size > sum(LIMITS.values()):
+        raise _too_large()
+    strange = _no_model()
+    with zips.opened(
+        path, largest=MAX_DIRECTORY, too_large=strange, damaged=strange, plain=True
+    ) as archive:
+        yield archive
 
 
 def _judged(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:

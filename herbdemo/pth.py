@@ -5,7 +5,6 @@ torch's reader for weights only, which knows tensors and plain containers and ru
 the zip around it was judged from its directory.
 """
 
-import io
 import pickle
 import warnings
 import zipfile
@@ -16,7 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from herbdemo import zips
 from herbdemo.errors import HerbError
+from herbdemo.files import read_errors
 from herbdemo.labels import labels_in
 from herbdemo.network import FEATURES
 
@@ -29,18 +30,20 @@ _DEPTH = 3  # wrappers around the weights; people use one
 
 
 def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
-    """The weights of a ResNet-50 in a checkpoint, and the names of its classes if it holds them.
+    """The weights of a ResNet-50 in a checkpoint, and the names of its classes if it tells them.
 
     A bare state dict, or one in a dict beside anything else; its names may have a prefix such as
     `module.`. The tensors may lie in the file, which must stay until they are copied.
 
     Raises:
-        HerbError: it is too large, damaged, holds more than weights, or none of a ResNet-50.
+        HerbError: it may not be read, is too large or damaged, holds more than weights, or none of
+            a ResNet-50.
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise _too_large()
-    zipped = zipfile.is_zipfile(path)
+    with read_errors(), path.open("rb") as file:
+        zipped = file.read(4) == b"PK\3\4"  # as torch tells it, which unpacks what it takes for one
     if zipped:
         _judge(path, size)
     try:
@@ -53,7 +56,7 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
         raise _damaged() from error
     for found in _mappings(held):
         if state := _state(found):
-            return state, labels_in(held)
+            return state, _labels(held)
     raise HerbError(
         "文件里没有 ResNet-50 的权重。请用 torchvision 命名的 ResNet-50 的 state_dict（原项目的 "
         "PyTorch 版本就是这样）。",
@@ -63,24 +66,12 @@ def read_pth(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     )
 
 
-class _Guarded(io.FileIO):
-    """Refuses to read a directory larger than it may be, which zipfile would take in one go."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > MAX_DIRECTORY:
-            raise _too_large()
-        return super().read(size)
-
-
 def _judge(path: Path, size: int) -> None:
     """Refuse a zip that would unpack to more than it is: torch packs nothing."""
-    try:
-        with _Guarded(path) as file, zipfile.ZipFile(file) as archive:
-            entries = archive.infolist()
-    except HerbError:
-        raise
-    except Exception as error:
-        raise _damaged() from error
+    with zips.opened(
+        path, largest=MAX_DIRECTORY, too_large=_too_large(), damaged=_damaged(), plain=True
+    ) as archive:
+        entries = archive.infolist()
     if any(entry.filename.endswith(".weights.h5") for entry in entries):
         raise HerbError(
             "这是 Keras 的 .keras 文件。请另存权重：model.save_weights('herbs.weights.h5')，"
@@ -96,17 +87,32 @@ def _judge(path: Path, size: int) -> None:
         for entry in entries
     ):
         raise _damaged()
-    pickled = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    pickles = [entry for entry in entries if entry.filename.lower().endswith(".pkl")]
+    pickled = sum(entry.file_size for entry in pickles)  # torch asks for them in any case
     if pickled > MAX_OBJECTS or sum(entry.file_size for entry in entries) > size:
         raise _too_large()
 
 
-def _mappings(held: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The dicts with names in what a file holds, the outermost first."""
-    if isinstance(held, Mapping) and depth <= _DEPTH:
-        yield {key: value for key, value in held.items() if isinstance(key, str)}
-        for value in held.values():
-            yield from _mappings(value, depth + 1)
+def _labels(held: object) -> tuple[str, ...] | None:
+    """The names of the classes; none where they are no list, for people can give a good one."""
+    try:
+        return labels_in(held)
+    except HerbError:
+        return None
+
+
+def _mappings(held: object) -> Iterator[Mapping[str, Any]]:
+    """The dicts with names in what a file holds, the outermost first, each once."""
+    seen: set[int] = set()  # a dict may hold itself, or another one many times
+    layer: list[object] = [held]
+    for _ in range(_DEPTH + 1):
+        inner: list[object] = []
+        for value in layer:
+            if isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                yield {key: item for key, item in value.items() if isinstance(key, str)}
+                inner += value.values()
+        layer = inner
 
 
 def _state(held: Mapping[str, Any]) -> dict[str, Tensor]:

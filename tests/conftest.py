@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,6 +67,36 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HERBDEMO_HOME", str(folder))
     monkeypatch.setenv("HERBDEMO_ENGINE", "torch")
     return folder
+
+
+@pytest.fixture
+def locked() -> Iterator[Callable[..., Path]]:
+    """`locked(path)` moves it to where this process may not read it, and gives the new path.
+
+    `locked(folder, "a")` locks what is in the folder by that name. In a container tests run as
+    root, who may read all: from then on this test runs as a user who may not.
+    """
+    if not hasattr(os, "geteuid"):
+        pytest.skip("Windows has no such permissions")
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as place:  # only root may enter pytest's own folders
+        Path(place).chmod(0o755)
+        shut = []
+
+        def lock(path: Path, name: str = "") -> Path:
+            moved = Path(shutil.move(path, place))
+            if moved.is_dir():
+                moved.chmod(0o755)
+            shut.append(moved / name)
+            shut[0].chmod(0)
+            if not user:
+                os.seteuid(65534)  # nobody
+            return moved
+
+        yield lock
+        os.seteuid(user)
+        for path in shut:
+            path.chmod(0o700)
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,13 @@ def test_the_order_is_stable(tmp_path):
     assert photos_below(tmp_path) == sorted(photos_below(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["", "党参"])
+def test_a_folder_that_may_not_be_read_gets_a_sentence(tmp_path, locked, name):
+    fill(tmp_path / "herbs", "党参", range(1))
+    fill(tmp_path / "herbs", "当归", range(1))
+    assert refusal(scan, locked(tmp_path / "herbs", name)).hint == "unreadable"
+
+
 def test_a_missing_or_empty_folder_gets_a_sentence(tmp_path):
     error = refusal(scan, tmp_path / "nowhere")
     assert error.hint == "folder-missing"

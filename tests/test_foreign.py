@@ -136,6 +136,12 @@ def test_what_the_file_says_of_its_herbs_is_enough(state, tmp_path):
     assert imported(tmp_path / "herbs.pth", name="mine").herbs == HERBS
 
 
+def test_a_good_list_stands_in_for_a_bad_one_in_the_file(state, names, tmp_path):
+    torch.save({"state_dict": state, "classes": []}, tmp_path / "herbs.pth")
+    assert imported(tmp_path / "herbs.pth", name="mine", herbs=names).herbs == HERBS
+    assert toys.refusal(imported, tmp_path / "herbs.pth", name="mine").hint == "labels-needed"
+
+
 def test_names_that_do_not_fit(file, tmp_path):
     assert toys.refusal(imported, file, name="mine").hint == "labels-needed"
     (tmp_path / "herbs.json").write_text(json.dumps(["党参", "当归"]))
@@ -187,6 +193,11 @@ def test_weights_that_cannot_be(toy, kind):
 
 def test_a_missing_file(tmp_path):
     assert toys.refusal(read_foreign, tmp_path / "no.pth").hint == "weights-missing"
+
+
+def test_a_file_that_may_not_be_read(tmp_path, locked):
+    (tmp_path / "herbs.pth").touch()
+    assert toys.refusal(read_foreign, locked(tmp_path / "herbs.pth")).hint == "unreadable"
 
 
 # Features of both signs, as the Keras network has them

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import fuzz
 from benchmarks.fuzz import Outcome, case, done, tried
-from benchmarks.fuzz_targets import MB, TARGETS, Target
+from benchmarks.fuzzing import MB, TARGETS, Target
 from herbdemo.errors import HerbError
 
 ROOT = Path(__file__).resolve().parent.parent

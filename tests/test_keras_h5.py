@@ -216,7 +216,54 @@ def one_layer(file):
     dense(file)["1"] = np.zeros(5, np.float32)
 
 
+def named(layer, weight="w", **links):
+    """A file whose `layer_names` and `weight_names` say these, for what else is in it."""
+
+    def write(file):
+        real = file.create_group("real/g")
+        real["w"] = np.zeros((2048, 5), np.float32)
+        real["f32"] = np.dtype(np.float32)
+        for name, link in links.items():
+            file[name] = real[name] = link
+        file.attrs["layer_names"] = [layer]
+        for group in (real, file["real"], file):
+            group.attrs["weight_names"] = [weight]
+
+    write.__name__ = f"{layer} {weight}"
+    return write
+
+
+OUT, ALIAS = h5py.ExternalLink("other.h5", "/"), h5py.SoftLink("/real")
+WAITS = h5py.ExternalLink("pipe.h5", "/")  # who opens it waits for ever
+
 HOSTILE = {
+    named("ext/g", ext=OUT): "weights-links",
+    named("ext/none", ext=OUT): "weights-links",
+    named("ext", ext=OUT): "weights-links",
+    named("alias/g", alias=ALIAS): "weights-links",
+    named("real/g/pipe/x", pipe=WAITS): "weights-links",
+    named("pipe/g", pipe=WAITS): "weights-links",
+    named("real/g", "ext/secret", ext=OUT): "weights-links",
+    named("real/g", "alias/g/w", alias=ALIAS): "weights-links",
+    named("real/g", "pipe/w", pipe=WAITS): "weights-links",
+    named("/real/g"): "weights-damaged",
+    named("real//g"): "weights-damaged",
+    named("real/g/"): "weights-damaged",
+    named("./real/g"): "weights-damaged",
+    named("real/../real/g"): "weights-damaged",
+    named("."): "weights-damaged",
+    named(""): "weights-damaged",
+    named("none/g"): "weights-damaged",
+    named("real/g/w"): "weights-damaged",
+    named("real/g/w/x"): "weights-damaged",
+    named("real/g/f32/x"): "weights-damaged",
+    named("real/g", "/real/g/w"): "weights-damaged",
+    named("real/g", "../g/w"): "weights-damaged",
+    named("real/g", "./w"): "weights-damaged",
+    named("real/g", ""): "weights-damaged",
+    named("real/g", "w/x"): "weights-damaged",
+    named("real/g", "f32"): "weights-damaged",
+    named("real/g"): "weights-other-network",  # no trick, and one layer alone
     external_link: "weights-links",
     soft_link: "weights-links",
     soft_linked_group: "weights-links",
@@ -239,7 +286,10 @@ HOSTILE = {
 def test_hostile_files(tmp_path, write):
     path = tmp_path / "herbs.h5"
     with h5py.File(tmp_path / "other.h5", "w") as other:
-        other["secret"] = np.zeros((2048, 5), np.float32)
+        other["secret"] = other["g/w"] = np.zeros((2048, 5), np.float32)
+        other["g"].attrs["weight_names"] = ["w"]
+    if hasattr(os, "mkfifo"):  # not on Windows
+        os.mkfifo(tmp_path / "pipe.h5")
     with h5py.File(path, "w") as file:
         write(file)
     assert toys.refusal(read_keras, path).hint == HOSTILE[write]

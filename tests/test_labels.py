@@ -1,11 +1,14 @@
 """labels.py: the names of a network's outputs, however people keep them."""
 
+import contextlib
 import json
+import time
 from pathlib import Path
 
 import pytest
 import toys
 
+from herbdemo.errors import HerbError
 from herbdemo.labels import herbs_called, labels_in, labels_of
 
 NAMES = ("党参", "当归", "甘草")
@@ -21,8 +24,38 @@ TEXTS = {
     "csv": "0,党参\n1,当归\n2,甘草",
     "csv with a header": "index,name\n0,党参\n1,当归\n2,甘草",
     "csv with more": '"0","党参","Codonopsis Radix"\n"1","当归","x"\n"2","甘草","y"',
+    "csv with a comma in quotes": '0,"党参"\n1,"当归"\n2,甘草',
+    "dots": "1. 党参\n2.当归\n3． 甘草",
+    "Chinese commas": "1、党参\n2、当归\n3，甘草",
+    "brackets": "1) 党参\n2）当归\n3) 甘草",
+    "bars": "0|党参\n1 | 当归\n2|甘草",
+    "dashes": "0 - 党参\n1 – 当归\n2 — 甘草",
+    "wide spaces": "0　党参\n1　当归\n2　甘草",
+    "equal signs behind": "党参 = 0\n当归=1\n甘草=2",
+    "commas behind": "党参，0\n当归, 1\n甘草,2",
+    "a heading": "index name\n0 党参\n1 当归\n2 甘草",
+    "a heading in Chinese": "序号：药材\n1：党参\n2：当归\n3：甘草",
+    "of a program": "'党参',\n'当归',\n'甘草'",
+    "of a program, numbered": '0: "党参",\n1: "当归",\n2: "甘草",',
     "csv, number last": "name,latin,id\n党参,Codonopsis Radix,0\n当归,x,1\n甘草,y,2",
 }
+WHOLE = {  # what is in a name and is no number or mark
+    "a comma in one name": ("0 党参\n1 当归, 秦归\n2 甘草", ("党参", "当归, 秦归", "甘草")),
+    "a comma in every name": ("0 党参, 上党\n1 当归, 秦归", ("党参, 上党", "当归, 秦归")),
+    "a comma more": ("0,党参\n1,当归, 秦归\n2,甘草", ("党参", "当归, 秦归", "甘草")),
+    "a comma in quotes": ('0,"当归, 秦归"\n1,甘草', ("当归, 秦归", "甘草")),
+    "commas and tabs": ("0\t当归, 秦归\n1\t甘草", ("当归, 秦归", "甘草")),
+    "commas without numbers": ("Radix, Codonopsis\nHerba, Rosmarini",
+                               ("Radix, Codonopsis", "Herba, Rosmarini")),
+    "as many commas": ("a, b, c\nd, e, f", ("a, b, c", "d, e, f")),
+    "numbers that tell apart": ("herb 1\nherb 2", ("herb 1", "herb 2")),
+    "and beside others": ("herb 1\nherb 2\n甘草", ("herb 1", "herb 2", "甘草")),
+    "but numbered": ("0 herb 1\n1 herb 2", ("herb 1", "herb 2")),
+    "measures": ("0.5 g 党参\n1.5 g 党参", ("0.5 g 党参", "1.5 g 党参")),
+    "one number": ("党参\n3 年当归\n甘草", ("党参", "3 年当归", "甘草")),
+    "numbers alone": ("10\n9\n8", ("10", "9", "8")),
+    "a number without a mark": ("三七\n999感冒灵", ("三七", "999感冒灵")),
+}  # fmt: skip
 VALUES = {
     "list": list(NAMES),
     "by number": {"0": "党参", "2": "甘草", "1": "当归"},
@@ -42,6 +75,12 @@ def written(folder: Path, content: str | bytes, name: str = "labels.txt") -> Pat
 @pytest.mark.parametrize("kind", TEXTS)
 def test_text(tmp_path, kind):
     assert labels_of(written(tmp_path, TEXTS[kind])) == NAMES
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_no_name_is_cut(tmp_path, kind):
+    text, names = WHOLE[kind]
+    assert labels_of(written(tmp_path, text)) == names
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "gbk", "utf-16"])
@@ -77,8 +116,15 @@ BAD = {
     "no names": ("[]", "labels-unreadable"),
     "an empty name": ('["党参", ""]', "labels-unreadable"),
     "deep": ("[" * 100_000, "labels-unreadable"),
+    "keys below keys": ('{"classes":' * 900 + "{}" + "}" * 900, "labels-unreadable"),
     "a number twice": ("0 党参\n0 当归", "labels-numbers"),
     "a number left out": ("0 党参\n2 当归", "labels-numbers"),
+    "one without a number": ("0 党参\n1 当归\n甘草", "labels-some-numbers"),
+    "the first without one": ("党参\n1 当归\n2 甘草", "labels-some-numbers"),
+    "one without, behind": ("党参 0\n当归\n甘草 2", "labels-some-numbers"),
+    "one without, in a table": ("党参,0\n当归,1\n甘草", "labels-some-numbers"),
+    "commas alone": (",\n,", "labels-unreadable"),
+    "too many lines": ("a\n" * 50_001, "labels-unreadable"),
     "from seven": ('{"7": "党参"}', "labels-numbers"),
 }
 
@@ -87,6 +133,17 @@ BAD = {
 def test_what_is_no_list(tmp_path, kind):
     content, hint = BAD[kind]
     assert toys.refusal(labels_of, written(tmp_path, content)).hint == hint
+
+
+@pytest.mark.parametrize(
+    "text", ["a" + " " * ((4 << 20) - 2) + "b", "0" + "\u3000" * (1 << 20) + "b", "1" * (4 << 20),
+             "a" + "," * ((4 << 20) - 3) + "1", "\"a,;\t|，；\n" * 50_000], ids=range(5)
+)  # fmt: skip
+def test_odd_lines_take_no_time(tmp_path, text):
+    started = time.process_time()
+    with contextlib.suppress(HerbError):
+        labels_of(written(tmp_path, text))
+    assert time.process_time() - started < 5
 
 
 def test_a_large_file_is_not_read(tmp_path):
@@ -98,6 +155,13 @@ def test_a_large_file_is_not_read(tmp_path):
 
 def test_a_missing_one(tmp_path):
     assert toys.refusal(labels_of, tmp_path / "no").hint == "labels-missing"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_one_that_may_not_be_read(tmp_path, locked, kind):
+    (tmp_path / "folder" / "党参").mkdir(parents=True)
+    written(tmp_path, "党参", "file")
+    assert toys.refusal(labels_of, locked(tmp_path / kind)).hint == "unreadable"
 
 
 def test_any_name_of_a_herb_is_that_herb():

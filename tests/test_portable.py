@@ -206,6 +206,11 @@ def test_the_whole_file_is_bounded_before_it_is_read(elsewhere, tmp_path):
     assert refusal(import_zip, elsewhere, tmp_path / "huge.zip").hint == "zip-too-large"
 
 
+def test_a_file_that_may_not_be_read(elsewhere, tmp_path, locked):
+    (tmp_path / "a.zip").touch()
+    assert refusal(import_zip, elsewhere, locked(tmp_path / "a.zip")).hint == "unreadable"
+
+
 @pytest.mark.parametrize("name", ["missing.zip", "."])
 def test_a_file_that_is_not_there(elsewhere, tmp_path, name):
     assert refusal(import_zip, elsewhere, tmp_path / name).hint == "zip-missing"

@@ -2,6 +2,8 @@
 
 import collections
 import pickle
+import struct
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ import torch
 import toys
 from torch import nn
 
+from benchmarks.fuzz import peak
 from herbdemo.pth import MAX_BYTES, read_pth
 
 
@@ -77,6 +80,21 @@ def test_the_names_of_the_classes_come_along(tmp_path, state):
         "y",
         "z",
     )
+
+
+SPOILT_NAMES = {
+    "none": {"classes": []},
+    "a number left out": {"class_to_idx": {"a": 1, "b": 3}},
+    "an empty name": {"names": ["a", ""]},
+    "other things": {"classes": 908, "labels": None},
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT_NAMES)
+def test_names_that_are_no_list_are_none(tmp_path, state, kind):
+    found, labels = read_pth(saved(tmp_path, {"state_dict": state, **SPOILT_NAMES[kind]}))
+    assert labels is None
+    assert found.keys() == state.keys()
 
 
 class Evil:
@@ -169,13 +187,60 @@ def repacked(path: Path, method: int, change: Callable[[str, bytes], bytes]) -> 
     return path
 
 
-def test_a_zip_bomb_is_not_unpacked(tmp_path, state):
-    def swell(name: str, data: bytes) -> bytes:
-        return bytes(64 << 20) if name.endswith("data/0") else data
+def behind(bomb: bytes, good: bytes) -> bytes:
+    """A zip of which zipfile sees `good`; who goes where the end says finds the bomb."""
+    return bomb[:-22] + good[:-22] + bomb[-22:]
 
-    path = repacked(saved(tmp_path, state), zipfile.ZIP_DEFLATED, swell)
-    assert path.stat().st_size < 4 << 20
+
+def large_end(start: int, size: int, named: int, entries: int) -> bytes:
+    """The records with which torch ends a zip, of which the first is said to be at `named`."""
+    last = (0, 0, entries, entries, size, start, 0)
+    return (
+        struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, size, start)
+        + struct.pack("<4sLQL", b"PK\6\7", 0, named, 1)
+        + struct.pack("<4s4H2LH", b"PK\5\6", *last)
+    )
+
+
+def behind_a_large_end(bomb: bytes, good: bytes) -> bytes:
+    """The same by two of the records that only large zips need, and that torch writes always."""
+    entries, _, size, start = struct.unpack("<2H2L", bomb[-14:-2])
+    body = bomb[:-22] + large_end(start, size, 0, entries)[:56]
+    there = len(body) + struct.unpack("<L", good[-6:-2])[0]
+    return body + good[:-22] + large_end(there, size, len(body) - 56, entries)
+
+
+BOMBS = {
+    "as it is": lambda bomb, good: bomb,
+    "no zip to zipfile": lambda bomb, good: bomb + b"PK\5\6",
+    "with a comment": lambda bomb, good: bomb[:-2] + b"\5\0hello",
+    "behind another": behind,
+    "behind another large one": behind_a_large_end,
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+@pytest.mark.parametrize("record", ["data/0", "data.pkl"])
+def test_a_zip_bomb_is_not_unpacked(tmp_path, state, kind, record):
+    def swell(name: str, data: bytes) -> bytes:
+        return data + bytes(64 << 20) if name.endswith(record) else data
+
+    path = repacked(saved(tmp_path, state), zipfile.ZIP_STORED, lambda _, data: data)
+    good = path.read_bytes()
+    bomb = repacked(path, zipfile.ZIP_DEFLATED, swell).read_bytes()
+    path.write_bytes(BOMBS[kind](bomb, good))
+    assert path.stat().st_size < 8 << 20
+    before = peak(reset=True)
     assert toys.refusal(read_pth, path).hint == "weights-damaged"
+    assert peak() - before < 16 << 20
+
+
+def test_a_large_pickle_is_not_read_whatever_its_name(tmp_path, state):
+    path = repacked(saved(tmp_path, state), zipfile.ZIP_STORED,
+                    lambda name, data: data + bytes(33 << 20) * name.endswith(".pkl"))  # fmt: skip
+    assert toys.refusal(read_pth, path).hint == "weights-too-large"
+    path.write_bytes(path.read_bytes().replace(b"/data.pkl", b"/DATA.PKL"))  # torch finds it, too
+    assert toys.refusal(read_pth, path).hint == "weights-too-large"
 
 
 def test_a_tensor_that_says_it_is_larger_than_its_numbers(tmp_path, state):
@@ -187,6 +252,35 @@ def test_a_tensor_that_says_it_is_larger_than_its_numbers(tmp_path, state):
     assert toys.refusal(read_pth, repacked(path, zipfile.ZIP_STORED, swell)).hint == (
         "weights-damaged"
     )
+
+
+def holds_itself(state: dict) -> dict:
+    value: dict = {"state_dict": state}
+    for key in ("class_to_idx", "idx_to_class", "class_names", "classes", "labels", "names"):
+        value[key] = value
+    return value
+
+
+def in_circles(state: dict) -> dict:
+    """A hundred dicts, each of which holds all of them; by as many ways as 100 to the fourth."""
+    rings: list[dict] = [{} for _ in range(100)]
+    for ring in rings:
+        ring.update({f"{i}": other for i, other in enumerate(rings)})
+    return rings[0] | {"state_dict": state}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("made", [holds_itself, in_circles])
+def test_dicts_that_hold_themselves(tmp_path, state, made, zipped):
+    value = made(state)
+    started = time.process_time()
+    found, labels = read_pth(saved(tmp_path, value, _use_new_zipfile_serialization=zipped))
+    assert labels is None
+    assert found.keys() == state.keys()
+    del value["state_dict"]
+    path = saved(tmp_path, value, _use_new_zipfile_serialization=zipped)
+    assert toys.refusal(read_pth, path).hint == "weights-other-network"
+    assert time.process_time() - started < 5
 
 
 def test_what_is_no_plain_tensor_is_no_weight(tmp_path, state):
