@@ -25,7 +25,7 @@ from herbdemo.atomic import whole_file
 from herbdemo.checkpoint import Checkpoint
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors
-from herbdemo.herbs import herb_named
+from herbdemo.herbs import TOXIC, herb_named
 from herbdemo.scores import Head
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def described(checkpoint: Checkpoint) -> str:
         "thresholds": {"certain": head.certain, "unknown": max(head.unknown, -1.0)},
         "herbs": [
             {name: getattr(herb, name) for name in ("zh", "pinyin", "latin", "en", "toxic")}
+            | {"toxic_zh": TOXIC.get(herb.toxic, "")}
             for herb in herbs
         ],
     }

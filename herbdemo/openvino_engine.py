@@ -202,7 +202,8 @@ def converted(
             with whole_folder(folder) as temporary:
                 openvino.save_model(model, temporary / file.name, compress_to_fp16=False)
             _sweep(folder.parent)
-        except (OSError, HerbError):  # a full or read-only disk, or another process was quicker
+        # A full disk, of which OpenVINO says so little, a read-only one, or a quicker process.
+        except (OSError, RuntimeError, HerbError):
             log.info("the converted network was not kept")
     return model
 

@@ -20,6 +20,7 @@ from herbdemo.atomic import whole_file, whole_folder
 from herbdemo.checkpoint import CARD, LIMITS, WEIGHTS, card_named, load_checkpoint
 from herbdemo.errors import HerbError
 from herbdemo.files import disk_errors
+from herbdemo.from_hub import is_on_hub
 from herbdemo.registry import Registry, check_id
 
 MAX_DIRECTORY = 1 << 16  # bytes; two files need 200, and zipfile reads it whole
@@ -31,14 +32,20 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     """Write the model as a zip to `target`, in place of what was there.
 
     Raises:
-        HerbError: there is no such model, it is damaged, or `target` cannot be written.
+        HerbError: there is no such model, it lies on the Hub, is damaged or cannot be read, or
+            `target` cannot be written.
     """
+    if is_on_hub(model_id):
+        raise HerbError(
+            "这个模型在 Hugging Face 上，不必打包：在别的电脑上用同一个名字就能使用它。",
+            "This model is on Hugging Face and needs no zip: other computers can use it by the "
+            "same name.",
+            hint="model-on-hub",
+        )
     folder = registry.folder(check_id(model_id))
     card = card_named(load_checkpoint(folder).card, model_id)  # nobody could import a damaged one
     # Level 1 takes out the zeros of pruned weights; no level finds more.
-    packing = partial(
-        zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
-    )
+    packing = partial(zipfile.ZipFile, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     unwritable = HerbError(
         "这个 zip 写不进去。请另选一个位置和文件名。",
         "The zip cannot be written there. Choose another place and name for it.",
@@ -46,8 +53,25 @@ def export_zip(registry: Registry, model_id: str, target: Path) -> Path:
     )
     with disk_errors(unwritable), whole_file(target) as file, packing(file, "w") as archive:
         archive.writestr(f"{model_id}/{CARD}", card)
-        archive.write(folder / WEIGHTS, f"{model_id}/{WEIGHTS}")
+        with archive.open(f"{model_id}/{WEIGHTS}", "w", force_zip64=True) as entry:
+            for piece in _pieces(folder / WEIGHTS):
+                entry.write(piece)
     return target
+
+
+def _pieces(weights: Path) -> Iterator[bytes]:
+    """The file of weights, in pieces. That it cannot be read is another matter than the zip's."""
+    try:
+        with weights.open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
+    except OSError as error:
+        raise HerbError(
+            "这个模型的权重文件读不出来。请检查它是否还在、能否读取，再试一次。",
+            "The model's file of weights cannot be read. See whether it is still there and may be "
+            "read, and try again.",
+            hint="weights-unreadable",
+        ) from error
 
 
 def import_zip(registry: Registry, file: Path, *, name: str | None = None) -> str:

@@ -131,6 +131,15 @@ def test_a_damaged_copy_is_made_anew(answering):
     assert len(copy.read_bytes()) > 1000
 
 
+def test_on_a_full_disk_it_answers_all_the_same(answering, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")  # as OpenVINO says it
+
+    monkeypatch.setattr("openvino.save_model", full)
+    assert answering("openvino-f32").name == "cpu · openvino f32"
+    assert not list((home() / "engines").glob("*/features.xml"))
+
+
 def test_copies_do_not_pile_up(answering):
     kept = home() / "engines"
     for number in range(6):

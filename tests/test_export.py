@@ -236,7 +236,9 @@ def test_what_a_program_must_know_is_in_the_files(files, recogniser):
     text = onnxruntime.InferenceSession(files[0]).get_modelmeta().custom_metadata_map["herbdemo"]
     said = json.loads(text)
     assert [herb["zh"] for herb in said["herbs"]] == list(recogniser.checkpoint.herbs)
-    assert {"zh", "pinyin", "latin", "en", "toxic"} == set(said["herbs"][0])
+    assert {"zh", "pinyin", "latin", "en", "toxic", "toxic_zh"} == set(said["herbs"][0])
+    poisons = {(herb["toxic"], herb["toxic_zh"]) for herb in said["herbs"]}
+    assert poisons == {("", ""), ("slightly toxic", "小毒")}
     assert said["size"] == 224
     assert said["thresholds"] == dict(recogniser.checkpoint.thresholds)
     assert said["sha256"] == recogniser.checkpoint.sha256

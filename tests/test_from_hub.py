@@ -194,7 +194,9 @@ def test_the_model_that_the_environment_names_is_in_use_until_another_is(registr
 def test_a_model_on_the_hub_is_neither_deleted_nor_zipped(registry, toy_folder, tmp_path):
     assert refusal(registry.delete, "me/herbs").hint == "model-on-hub"
     assert (toy_folder / WEIGHTS).is_file()
-    assert refusal(export_zip, registry, "me/herbs", tmp_path / "x.zip").hint == "model-name"
+    error = refusal(export_zip, registry, "me/herbs", tmp_path / "x.zip")
+    assert error.hint == "model-on-hub"
+    assert "needs no zip" in error.en
 
 
 def test_a_model_out_of_reach_is_listed_with_the_reason(registry, monkeypatch):

@@ -1,5 +1,6 @@
 """What the Models tab does beside drawing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_otherwise_the_refusal_is_said(hub, monkeypatch, hint, given):
     with pytest.raises(HerbError, match="No"):
         models._publish("mine", "me/herbs", token="hf_login")
     assert seen == ["hf_login"]
+
+
+def test_zips_of_long_ago_go_whoever_else_throws_away(tmp_path):
+    for name in ("a", "old", "z"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "old", (0, 0))
+    for name in ("0", "m", "zz"):
+        (tmp_path / name).symlink_to("gone")  # like what is gone once it was listed: no `stat`
+    models._clear(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"a", "z"}
+    models._clear(tmp_path / "never made")
 
 
 def test_a_login_on_the_space_asks_for_the_right_to_publish():

@@ -13,7 +13,7 @@ import pytest
 from toys import herb_photo, model_copy, refusal
 
 from herbdemo import portable as module
-from herbdemo.checkpoint import CARD, WEIGHTS
+from herbdemo.checkpoint import CARD, WEIGHTS, load_checkpoint
 from herbdemo.portable import export_zip, import_zip
 from herbdemo.recognise import Recogniser
 from herbdemo.registry import Registry
@@ -78,6 +78,19 @@ def test_only_whole_models_are_exported(registry, tmp_path):
     weights.unlink()  # it is shared with other tests
     weights.write_bytes(data)
     assert refusal(export_zip, registry, "mine", tmp_path / "a.zip").hint == "weights-damaged"
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_model_that_goes_while_it_is_packed_is_not_the_fault_of_the_place(
+    registry, tmp_path, monkeypatch
+):
+    def load(folder: Path):
+        loaded = load_checkpoint(folder)
+        (folder / WEIGHTS).unlink()
+        return loaded
+
+    monkeypatch.setattr(module, "load_checkpoint", load)
+    assert refusal(export_zip, registry, "mine", tmp_path / "a.zip").hint == "weights-unreadable"
     assert not (tmp_path / "a.zip").exists()
 
 

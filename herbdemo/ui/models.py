@@ -1,5 +1,6 @@
 """The Models tab: what there is, which is in use, and sending models to and fro."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -104,9 +105,7 @@ class Models:
 
         model = check_id(data.get("model", ""))
         shelf = Path(self.file.GRADIO_CACHE) / "models"
-        for old in shelf.glob("*"):
-            if time.time() - old.stat().st_mtime > HOUR:
-                shutil.rmtree(old, ignore_errors=True)
+        _clear(shelf)
         file = shelf / secrets.token_hex(16) / f"{model}.zip"  # nobody can guess its address
         file.parent.mkdir(parents=True)
         export_zip(desk.registry(), model, file)
@@ -139,6 +138,14 @@ class Models:
 
     def _done(self, said: Text) -> Change:
         return {self.list: models_html(_rows()), self.proof: "", self.notice: notice_html(said)}
+
+
+def _clear(shelf: Path) -> None:
+    """Throw away the zips that were made long ago."""
+    for old in shelf.glob("*"):
+        with contextlib.suppress(OSError):  # `uploads.sweep`, or another download, was quicker
+            if time.time() - old.stat().st_mtime > HOUR:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def _publish(model: str, repo: str, *, token: str | None) -> None:

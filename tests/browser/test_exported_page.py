@@ -86,6 +86,12 @@ def shown_map(page) -> np.ndarray:
     return np.reshape(rgba, (height, width, 4))[..., 3] / 255 / OPACITY
 
 
+def violations(page) -> list[tuple[str, list[str]]]:
+    """What keeps somebody out, by axe."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found]
+
+
 def test_it_answers_and_explains_as_python_does(new_page, address, recogniser):
     page = new_page(locale="zh-CN")
     asked, failed = [], []
@@ -136,6 +142,39 @@ def test_on_a_phone_without_a_mouse(new_page, address):
     assert page.get_by_role("img", name="Photo, bright where it speaks for").is_visible()
 
 
+def test_of_a_stranger_no_map_is_shown_until_a_herb_is_clicked(new_page, address):
+    page = new_page(locale="zh-CN")
+    page.goto(address)
+    drop(page, ROSE.read_bytes())
+    assert page.get_by_role("status").inner_text() == "应当是月季花"
+    assert shown_map(page).any()
+    drop(page, COFFEE.read_bytes())
+    told = page.get_by_role("status").inner_text()
+    assert re.fullmatch("不是本模型认识的药材\\s+下面只是最接近的几种，切勿当作答案；.+", told)
+    assert page.locator("[aria-pressed=true]").count() == 0
+    assert not page.evaluate("document.querySelector('#map').height")
+    assert page.get_by_role("img").get_attribute("aria-label") == "照片"
+    assert violations(page) == []
+    page.click("#herbs button >> nth=1")
+    assert shown_map(page).any()
+
+
+@pytest.mark.parametrize(("locale", "said"), [("zh-CN", "有毒"), ("en-GB", "toxic")])
+def test_poisons_are_named_in_the_readers_language(new_page, address, locale, said):
+    def poisonous(route):
+        model = route.fetch().json()
+        for herb in model["herbs"]:
+            herb |= {"toxic": "toxic", "toxic_zh": "有毒"}
+        route.fulfill(json=model)
+
+    page = new_page(locale=locale)
+    page.route("**/herbs.json", poisonous)
+    page.goto(address)
+    drop(page, ROSE.read_bytes())
+    for text in page.locator("#herbs button").all_inner_texts():
+        assert text.split(" · ")[-1] == said
+
+
 def test_what_is_no_photo_is_said_to_be_none(new_page, address):
     page = new_page(locale="en")
     page.goto(address)
@@ -153,8 +192,7 @@ def test_nothing_on_it_keeps_anyone_out(new_page, address, options):
     page = new_page(**options)
     page.goto(address)
     drop(page, ROSE.read_bytes())
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    assert violations(page) == []
 
 
 def test_it_is_a_page_of_sixty_lines():
