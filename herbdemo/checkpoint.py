@@ -119,6 +119,10 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
     fit = statistics_fit(statistics, card, features=head.in_features, signed=network.signed)
     if not fit or not all(bool(value.isfinite().all()) for value in (head.weight, head.bias)):
         raise _damaged()
+    if "covariance" in statistics:
+        statistics = _unpacked(statistics)
+        if not bool(statistics["moment"].isfinite().all()):
+            raise _damaged()
     return Checkpoint(
         id=card["id"],
         network=network,
@@ -243,13 +247,11 @@ def _packed(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _unpacked(statistics: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies of what a file holds, with the second moment that `_packed` took out of it."""
-    found = {key: value.clone() for key, value in statistics.items()}
-    if "covariance" in found:
-        count, total = (found[key].double() for key in ("count", "sum"))
-        spread = found.pop("covariance").double() * count.sum().clamp(min=1)
-        found["moment"] = (spread + _between(count, total)).float()
-    return found
+    """What `_packed` was given, but for what it rounded off."""
+    count, total, spread = (statistics[key].double() for key in ("count", "sum", "covariance"))
+    moment = spread * count.sum().clamp(min=1) + _between(count, total)
+    rest = {key: value for key, value in statistics.items() if key != "covariance"}
+    return {**rest, "moment": moment.float()}
 
 
 def _between(count: Tensor, total: Tensor) -> Tensor:
@@ -285,7 +287,7 @@ def _read_weights(path: Path, sha256: str, architecture: str) -> tuple[HerbNet, 
                 tensors = {name: mapped.get_tensor(name) for name in mapped.offset_keys()}
                 return (
                     network_from_state(_below("network.", tensors), architecture),
-                    _unpacked(_below("statistics.", tensors)),
+                    {k: v.clone() for k, v in _below("statistics.", tensors).items()},
                 )
         except safetensors.SafetensorError as error:
             raise _damaged() from error

@@ -14,7 +14,7 @@ from torch import Tensor
 # R their roots, B herbs of the base model, A photos added to it, P products of two features, and
 # others.
 _SHAPES = {
-    "count": "B", "sum": "BD", "moment": "P",
+    "count": "B", "sum": "BD", "moment": "P", "covariance": "P",
     "basis": "Rd", "bank": "nd", "bank_labels": "n",
     "val": "vD", "val_labels": "v", "held_out": "h",
     "added": "AD", "added_prints": "A", "weight": "BD", "bias": "B",
@@ -56,12 +56,17 @@ def statistics_fit(
                 return False
         elif value.dtype not in _FLOATS or not bool(value.isfinite().all()):
             return False
+    names = set(statistics)
+    if "covariance" in names:  # as light models are saved: what the moment is made of
+        if not {"count", "sum"} <= names:
+            return False
+        names.add("moment")
     # An older model does not know whose the photos of its bank are: -1.
     labels = (("bank_labels", -1, herbs), ("val_labels", 0, size["B"]))
     return (
         all(_within(statistics[name], *most) for name, *most in labels if name in statistics)
         and bool((statistics.get("count", torch.zeros(1)) >= 0).all())
-        and (not base or set(_EXTENDED) <= set(statistics))
+        and (not base or set(_EXTENDED) <= names)
         and (not base or size.get("n", size["A"]) >= size["A"])
     )
 

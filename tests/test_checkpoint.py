@@ -381,6 +381,39 @@ def test_what_a_model_keeps_fits_it(spoilt, toy, tmp_path):
     assert refusal(load_checkpoint, tmp_path / "m").hint == "weights-damaged"
 
 
+SIZE = 2048 * 2049 // 2  # numbers of a second moment, which is symmetric
+SPREADS = {  # of a light model's file, from which the second moment is made
+    "nothing": {},
+    "no count": {"count": None},
+    "no sum": {"sum": None},
+    "a count too few": {"count": torch.ones(6)},
+    "a count in rows": {"count": torch.ones(7, 1)},
+    "whole counts": {"count": torch.ones(7, dtype=torch.int64)},
+    "a count below zero": {"count": -torch.ones(7)},
+    "a sum of one herb": {"sum": torch.ones(1, 2048)},
+    "a sum turned round": {"sum": torch.ones(2048, 7)},
+    "a sum of any width": {"sum": torch.ones(7, 1 << 17)},  # whose moments would take 137 GB
+    "a sum beyond all squares": {"sum": torch.full((7, 2048), 1e30)},
+    "a sum of no numbers": {"sum": torch.full((7, 2048), torch.nan)},
+    "a number less": {"covariance": torch.ones(SIZE - 1).half()},
+    "a square": {"covariance": torch.ones(2048, 2048).half()},
+    "infinite": {"covariance": torch.full((SIZE,), torch.inf).half()},
+}
+
+
+@pytest.mark.parametrize("kind", SPREADS)
+def test_a_covariance_fits_the_network_before_anything_is_made_of_it(kind, toy, tmp_path):
+    sums = {"count": torch.ones(7), "sum": torch.ones(7, 2048), "moment": torch.ones(SIZE)}
+    light = module._packed(toy.statistics | sums) | SPREADS[kind]
+    statistics = {name: value for name, value in light.items() if value is not None}
+    save_checkpoint(replace(toy, statistics=statistics), tmp_path / "m")
+    if SPREADS[kind]:
+        assert refusal(load_checkpoint, tmp_path / "m").hint == "weights-damaged"
+    else:
+        moment = load_checkpoint(tmp_path / "m").statistics["moment"]
+        assert torch.allclose(moment, sums["moment"], atol=0.01)
+
+
 def test_a_card_with_sound_figures_is_read(toy_folder, tmp_path):
     metrics = {"val": {"photos": 9, "top1": 0.9, "top1_interval": None}, "mistakes": [MISTAKE]}
     folder = model_copy(toy_folder, tmp_path / "m", metrics=metrics, proof=PROOF)
