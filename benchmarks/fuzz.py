@@ -275,12 +275,15 @@ raised something else than a sentence, found so or by reading the code beside it
 - numbers beyond all floats, and JSON nested a hundred thousand deep, in cards and in files of
   `HERBDEMO_HOME`; a `job.json`, `batch.json` or `pile.json` of another shape;
 - an entry without a name in a model's zip;
+- a light model's covariance without the sums that belong to it (`fits.py`);
+- a checkpoint whose dict holds itself; a zip of which torch takes another directory than zipfile, or which
+  zipfile takes for none, and unpacks a bomb (`zips.py`); a link in the middle of a name in an `.h5` file;
 - a path of the command line that is longer than any disk takes.
 
 Models are of 32 features here, all else about them is the real thing: a ResNet-50 would take half a second
 a case. `keras` looks for one block in place of sixteen. The command line runs in the fuzzer's own process;
-training, publishing, downloading and serving are cut off where they would begin. Of `state` nothing
-counts as refused: what is spoilt of the program's own files is as if it were not there.
+training, publishing, downloading, serving and making ONNX of a network are cut off where they would begin.
+Of `state` nothing counts as refused: what is spoilt of the program's own files is as if it were not there.
 
 A new kind of input is one line in `TARGETS`: its seeds, how they are changed, who takes them.
 

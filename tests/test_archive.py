@@ -142,6 +142,11 @@ def test_a_zip_that_is_not_there(tmp_path, name):
     assert refusal(lambda: unpacked(tmp_path / name).__enter__()).hint == "zip-missing"
 
 
+def test_a_zip_that_may_not_be_read(tmp_path, locked):
+    path = locked(written(tmp_path, zip_of([Entry("党参/1.png", photo())])))
+    assert refusal(lambda: unpacked(path).__enter__()).hint == "unreadable"
+
+
 def test_the_total_is_limited(tmp_path, monkeypatch):
     path = written(tmp_path, zip_of(Entry(f"党参/{i}.png", photo(i)) for i in range(9)))
     monkeypatch.setattr(archive, "MAX_TOTAL", 4 * len(photo()))

@@ -420,10 +420,16 @@ MOMENTS = {
     "sums of none": {"sum": torch.zeros(2, 0)},
     "a flat sum": {"sum": torch.zeros(1280)},
     "a count too many": {"count": torch.zeros(3)},
+    "a count in rows": {"count": torch.zeros(2, 1)},
+    "whole counts": {"count": torch.zeros(2, dtype=torch.int64)},
+    "a count below zero": {"count": -torch.ones(2)},
+    "a sum turned round": {"sum": torch.zeros(1280, 2)},
+    "a sum of no numbers": {"sum": torch.full((2, 1280), torch.nan)},
     "herbs too many": {"count": torch.zeros(9), "sum": torch.zeros(9, 1280)},
     "a covariance of one": {"covariance": torch.zeros(1)},
     "a square covariance": {"covariance": torch.zeros(1280, 1280)},
     "complex numbers": {"sum": torch.zeros(2, 1280, dtype=torch.complex64)},
+    "infinite": {"covariance": torch.full((819_840,), torch.inf).half()},
     "not a number": {"covariance": torch.full((819_840,), torch.nan)},
 }
 

@@ -9,14 +9,8 @@ when something is accepted.
 import importlib.util
 
 from benchmarks.fuzzing.calls import call_seeds, change_call, take_calls
-from benchmarks.fuzzing.foreign import (
-    change_keras,
-    change_pth,
-    keras_seeds,
-    pth_seeds,
-    take_kerases,
-    take_pths,
-)
+from benchmarks.fuzzing.checkpoints import change_pth, pth_seeds, take_pths
+from benchmarks.fuzzing.keras import change_keras, keras_seeds, take_kerases
 from benchmarks.fuzzing.models import (
     card_seeds,
     change_card,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from benchmarks.fuzzing.foreign import pth_seeds
+from benchmarks.fuzzing.checkpoints import pth_seeds
 from benchmarks.fuzzing.models import model_zip_seeds
 from benchmarks.fuzzing.networks import small_models
 from benchmarks.fuzzing.photos import picture
@@ -38,6 +38,9 @@ def call_seeds() -> Seeds:
         models rollback
         models delete more
         models export small out.zip
+        models export small out.onnx
+        models export light out.xml
+        models export more page --format page --runtime ort
         models import model.zip --name again
         models publish small somebody/herbs --private
         import weights.pth --name new --herbs labels.txt --json
@@ -55,7 +58,8 @@ CALL_WORDS = (
     "--preset", "--network", "--epochs", "--patience", "--batch", "--resume", "--private", "--herbs", "--photos", "--preprocessing", "weights.pth", "labels.txt", "bytes", "--host", "--port", "--",
     "-", "--version", "-v", "--no-json", "recognise", "models", "import", "small", "more", "nobody", "good.png", "bad.jpg",
     "photos", "empty", "pile.zip", "evil.zip", "model.zip", "notes.txt", "nowhere", "rows.csv", "rows.parquet",
-    "rows.xyz", "maps", "photos/党参", "0", "1", "-1", "1e9", "99999999999999999999", "nan", "0x10", "党参", "dangshen",
+    "rows.xyz", "maps", "export", "--format", "onnx", "openvino", "page", "--runtime", "ort", "out.onnx", "out.xml",
+    "light", "photos/党参", "0", "1", "-1", "1e9", "99999999999999999999", "nan", "0x10", "党参", "dangshen",
 )  # fmt: skip
 
 
@@ -84,13 +88,16 @@ def change_call(data: bytes, others: Seeds, rng: Random) -> bytes:
 def take_calls(folder: Path) -> Callable[[bytes], object]:
     """`python -m herbdemo WORDS`, in this process: exit status 0, 1, 2 or 130, and no traceback.
 
-    All is done but what takes minutes or a network: training, downloading, publishing, serving.
+    All is done but what takes seconds or a network: training, downloading, publishing, serving, and
+    making ONNX of a network, in whose place a graph of one step is written.
     """
     import shutil
     import sys
     import types
     from urllib.error import URLError
 
+    import onnx
+    import openvino  # noqa: F401 - before memory is limited
     import torch.hub
 
     here = Path.cwd()
@@ -114,7 +121,11 @@ def take_calls(folder: Path) -> Callable[[bytes], object]:
     (template / "model.zip").write_bytes(model_zip_seeds()[0])
 
     import herbdemo.ui as ui
-    from herbdemo import atomic, cli, files, registry, train
+    from herbdemo import atomic, browser, cli, export, files, registry, train
+
+    (template / "ort" / "dist").mkdir(parents=True)
+    for name in browser.RUNTIME:
+        (template / "ort" / "dist" / name).write_bytes(b"runtime")
 
     def no_network(*given, **options):
         raise URLError("no network")
@@ -122,7 +133,9 @@ def take_calls(folder: Path) -> Callable[[bytes], object]:
     def no_training(*given, **options):
         raise HerbError("不训练。", "No training.", hint="no-training")
 
-    torch.hub.load_state_dict_from_url = no_network
+    graph = onnx.parser.parse_model(browser.PREPARE.replace("SIZE", "32"))
+    export.onnx_model = browser.onnx_model = lambda checkpoint: graph
+    torch.hub.load_state_dict_from_url = browser.urllib.request.urlopen = no_network
     train.train = no_training
     registry.Registry.__init__.__kwdefaults__["shipped"] = folder / "none"
     files.os = atomic.os = NoSync(os)
@@ -146,7 +159,8 @@ def take_calls(folder: Path) -> Callable[[bytes], object]:
             os.chdir(here)
         assert status in (0, 1, 2, 130), status
         assert "Traceback" not in err.getvalue()
-        assert not list((now / "home").rglob(".saving-*"))
+        for half in (".saving-*", ".writing-*", ".deleting-*"):
+            assert not list(now.rglob(half)), "something was left"
         assert sorted(path.name for path in folder.iterdir()) == ["now", "template"]
         if status:
             assert (out.getvalue() + err.getvalue()).strip(), "no word of what is wrong"

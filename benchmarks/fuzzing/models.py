@@ -13,7 +13,13 @@ from random import Random
 
 import numpy as np
 
-from benchmarks.fuzzing.networks import model_seeds, packed, parted, shrink_networks
+from benchmarks.fuzzing.networks import (
+    model_seeds,
+    packed,
+    parted,
+    shrink_light_networks,
+    shrink_networks,
+)
 from benchmarks.fuzzing.photos import photo_seeds
 from benchmarks.fuzzing.target import NoSync, Seeds
 from benchmarks.fuzzing.zips import ZIP_TOKENS, entries_of, lying, zip_of
@@ -105,6 +111,7 @@ def take_models(folder: Path) -> Callable[[bytes], object]:
     from herbdemo.specimen import least_familiarity
 
     shrink_networks()
+    shrink_light_networks()
     np.seterr(all="ignore")
     photo = open_photo(photo_seeds()[1])
 
@@ -184,7 +191,8 @@ def take_cards(folder: Path) -> Callable[[bytes], object]:
 @cache
 def model_zip_seeds() -> Seeds:
     seeds = []
-    for data in model_seeds()[:2]:
+    small, more, _, light = model_seeds()
+    for data in (small, more, light):
         card, weights = parted(data)
         for folder, litter in (("small/", {}), ("", {"__MACOSX/._x": b"1", ".DS_Store": b"1"})):
             tree = {f"{folder}card.json": card, f"{folder}model.safetensors": weights, **litter}
@@ -220,6 +228,7 @@ def take_model_zips(folder: Path) -> Callable[[bytes], object]:
     from herbdemo.registry import Registry
 
     shrink_networks()
+    shrink_light_networks()
     atomic.os = NoSync(os)
     registry = Registry(shipped=folder / "none", own=folder / "own")
     models = folder / "own" / "models"

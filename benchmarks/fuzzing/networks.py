@@ -4,9 +4,15 @@ import struct
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.fuzzing.photos import picture
 from benchmarks.fuzzing.target import Seeds
+
+if TYPE_CHECKING:
+    from herbdemo.checkpoint import Checkpoint
+    from herbdemo.dataset import Sample
+    from herbdemo.network import HerbNet
 
 
 def shrink_networks() -> None:
@@ -29,19 +35,43 @@ def shrink_networks() -> None:
     network.ResNet50 = architectures.ResNet50 = Narrow
 
 
+def shrink_light_networks() -> None:
+    """The same for those with timm's layers, of which some have a tail."""
+    from torch import nn
+
+    from herbdemo import light
+
+    class Narrow(light.LightNet):
+        def __init__(self, architecture: str, herbs: int) -> None:
+            nn.Module.__init__(self)
+            self.architecture, self._ends = architecture, (0, 1, 2)
+            self.conv_stem, self.bn1 = nn.Conv2d(3, 4, 3, 2, padding=1), nn.BatchNorm2d(4)
+            sides = ((4, 8), (8, 8), (8, 16), (16, 16))
+            self.blocks = nn.Sequential(*(
+                nn.Sequential(nn.Conv2d(a, b, 3, 2, padding=1), nn.BatchNorm2d(b), nn.ReLU())
+                for a, b in sides
+            ))  # fmt: skip
+            self.conv_head = nn.Conv2d(16, 32, 1)
+            if architecture in ("ghostnet", "mobilenetv3"):
+                self.act2 = nn.ReLU() if architecture == "ghostnet" else nn.Hardswish()
+            else:
+                self.bn2 = nn.Sequential(nn.BatchNorm2d(32), nn.ReLU())
+            self.fc = nn.Linear(32, herbs)
+
+    light.LightNet = Narrow
+
+
 def small_models(folder: Path) -> list[Path]:
-    """A small model, one that a herb was added to, and an old one without statistics."""
+    """A small model, one that a herb was added to, an old one without statistics, a light one."""
     import torch
 
-    from herbdemo import network
-    from herbdemo.calibrate import calibrated, familiar_directions, feature_statistics
-    from herbdemo.checkpoint import Checkpoint, Preprocessing, save_checkpoint
+    from herbdemo.architectures import new_network
+    from herbdemo.checkpoint import save_checkpoint
     from herbdemo.dataset import scan
-    from herbdemo.engine import TorchEngine
-    from herbdemo.evaluate import extract
     from herbdemo.extend import extend
 
     shrink_networks()
+    shrink_light_networks()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     herbs = ("党参", "枸杞子", "当归")
@@ -51,11 +81,32 @@ def small_models(folder: Path) -> list[Path]:
             picture(40, 32, seed=9 * k + seed).rotate(40 * k).save(
                 folder / "photos" / herb / f"{seed}.png"
             )
-    net = network.ResNet50(len(herbs)).eval().requires_grad_(False)
-    size = Preprocessing(size=32)
     samples = scan(folder / "photos")
     known = [sample for sample in samples if sample.herb in herbs]
-    found = extract(TorchEngine(net), known, herbs, size)
+    small, light = (
+        _fitted(new_network(architecture, len(herbs)), name, herbs, known)
+        for name, architecture in (("small", "resnet50"), ("light", "mobilenetv3"))
+    )
+    more = extend(small, samples, name="more")
+    old = replace(small, id="old", statistics={}, card={})
+    return [folder / save_checkpoint(one, folder / one.id).id for one in (small, more, old, light)]
+
+
+def _fitted(
+    net: "HerbNet", name: str, herbs: tuple[str, ...], known: "list[Sample]"
+) -> "Checkpoint":
+    """A model of a network with random weights, with all that is kept of its photos."""
+    import torch
+
+    from herbdemo.calibrate import calibrated, familiar_directions, feature_statistics
+    from herbdemo.checkpoint import Checkpoint, Preprocessing
+    from herbdemo.engine import TorchEngine
+    from herbdemo.evaluate import extract
+    from herbdemo.scores import Tail
+
+    size = Preprocessing(size=32)
+    engine = TorchEngine(net.eval().requires_grad_(False))
+    found = extract(engine, known, herbs, size, tail=Tail.of(net))
     statistics = {
         **feature_statistics(found, len(herbs)),
         **familiar_directions(found),
@@ -66,12 +117,7 @@ def small_models(folder: Path) -> list[Path]:
     statistics["basis"] = statistics["basis"][:, -8:].contiguous()
     statistics["bank"] = statistics["bank"][:, -8:].contiguous()
     card = {"data": {"train": 12}, "note": "small", "licence": "MIT", "history": [{"epoch": 1}]}
-    model = calibrated(
-        Checkpoint("small", net, herbs, size, statistics=statistics, card=card), found
-    )
-    more = extend(model, samples, name="more")
-    old = replace(model, id="old", statistics={}, card={})
-    return [folder / save_checkpoint(one, folder / one.id).id for one in (model, more, old)]
+    return calibrated(Checkpoint(name, net, herbs, size, statistics=statistics, card=card), found)
 
 
 @cache

@@ -20,9 +20,11 @@ from herbdemo.errors import HerbError
 def label_seeds() -> Seeds:
     """Lists of a head's outputs, in the shapes in which people keep them."""
     names = ("党参", "枸杞子", "Rosemary", "dang gui")
+    lines = ("{1}", "{0} {1}", "{1},{0}", "{0}\t{1}", "{0}: {1}", '"{0}","{1}"', "{0}. {1}", "{0}、{1}", "{0} | {1}",
+             "{1} {0}", "{1}, Radix", "{0} {1}, Radix", '{0},"{1}, Radix",x', "herb {0}")  # fmt: skip
     shapes = [
-        *("\n".join(line.format(i, name) for i, name in enumerate(names))
-          for line in ("{1}", "{0} {1}", "{1},{0}", "{0}\t{1}", "{0}: {1}", '"{0}","{1}"')),
+        *("\n".join(line.format(i, name) for i, name in enumerate(names)) for line in lines),
+        "0 党参\n1 当归, 秦归\n2 甘草",
         "id,name\n" + "\n".join(f"{i + 1},{name}" for i, name in enumerate(names)),
         *(json.dumps(shape, ensure_ascii=False) for shape in (
             list(names), dict(enumerate(names)), {name: i for i, name in enumerate(names)},
@@ -33,7 +35,7 @@ def label_seeds() -> Seeds:
     return tuple(shape.encode(code) for shape in shapes for code in codes)
 
 
-LABEL_TOKENS = (b",", b"\t", b";", b"\n", b"\r\n", b"0", b"999999", b"-1", b"[", b"{", b'"', b":", b"\0",
+LABEL_TOKENS = (b",", b"\t", b". ", b"|", b" 1", b"1 ", "、".encode(), "，".encode(), b" " * 3000, b"1" * 3000, b";", b"\n", b"\r\n", b"0", b"999999", b"-1", b"[", b"{", b'"', b":", b"\0",
                 b"\xff\xfe", b"\xef\xbb\xbf", b"classes", b"[" * 3000)  # fmt: skip
 
 

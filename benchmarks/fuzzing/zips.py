@@ -24,8 +24,10 @@ def entries_of(data: bytes) -> list[dict]:
         return [{"name": info.filename, "data": archive.read(info)} for info in archive.infolist()]
 
 
-def zip_of(entries: Sequence[dict], rng: Random) -> bytes:
-    """A zip of the entries, some of whose fields may be lies."""
+def zip_of(
+    entries: Sequence[dict], rng: Random, *, comments: Sequence[bytes] = (b"", b"", b"x" * 20)
+) -> bytes:
+    """A zip of the entries, some of whose fields may be lies, with one of the comments if any."""
     body, directory, starts = io.BytesIO(), io.BytesIO(), [0]
     for entry in entries:
         data, method = entry["data"], entry.get("method", rng.choice((0, 8)))
@@ -44,7 +46,7 @@ def zip_of(entries: Sequence[dict], rng: Random) -> bytes:
         extra = entry.get("extra", b"")
         rest = (len(name), len(extra), 0, 0, 0, entry.get("mode", 0o100644) << 16, at)
         directory.write(b"PK\1\2" + struct.pack("<H5H3L5H2L", 0x314, *head, *rest) + name + extra)
-    count, comment = min(len(entries), 0xFFFF), rng.choice((b"", b"", b"x" * 20))
+    count, comment = min(len(entries), 0xFFFF), rng.choice(comments) if comments else b""
     end = (0, 0, count, count, directory.tell(), body.tell(), len(comment))
     return (
         body.getvalue() + directory.getvalue() + b"PK\5\6" + struct.pack("<4H2LH", *end) + comment
