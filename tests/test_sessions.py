@@ -34,6 +34,21 @@ def test_gradio_still_keeps_one(demo):
     assert sessions.Session.__mro__[1](demo).config_values
 
 
+def test_who_is_still_there_is_not_forgotten_for_those_who_left(demo):
+    """By Gradio's own, the first would go; its stream, or its next event, asks for it."""
+    kept = demo._queue.pending_messages_per_session
+    assert isinstance(kept, sessions.Recent)
+    kept = sessions.Recent(3)
+    for tab in ("open", "idle", "left"):
+        kept[tab] = tab
+    assert kept["open"] == "open"
+    assert "idle" in kept
+    kept["new"] = "new"
+    assert list(kept) == ["open", "idle", "new"]
+    with pytest.raises(KeyError):
+        kept["left"]
+
+
 def test_a_tab_has_values_of_its_own(installed):
     with gr.Blocks() as demo:
         basket = gr.State([])

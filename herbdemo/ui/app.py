@@ -64,6 +64,7 @@ PAGES = (
 
 def build() -> gr.Blocks:
     """The app, not launched."""
+    sessions.install()  # before Gradio makes its queue
     with gr.Blocks(
         title=f"{texts.NAME.zh} {texts.NAME.en}",
         analytics_enabled=False,
@@ -112,7 +113,6 @@ def serve(
     place()
     uploads.make_folder()
     whole.install()
-    sessions.install()
     demo.launch(
         server_name=host,
         server_port=port,
