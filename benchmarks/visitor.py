@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from gradio_client.utils import apply_diff
 
 Values = dict[str, Any]  # elem_id of a component -> its value
 _FILE = {"_type": "gradio.FileData"}
+
+
+PATIENCE = 10  # seconds for a stream to end once its answer is there
 
 
 class RefusedError(Exception):
@@ -108,10 +112,13 @@ class Visitor:
         refused: RefusedError | None = None
         noted: Values = {}
         held: list[Any] = []
+        ended = 0.0
         # To its end, as a browser reads it: Gradio takes a stream that is closed for a visitor who
-        # has left, and drops what the same tab begins meanwhile.
+        # has left, and drops what the same tab begins meanwhile. Heartbeats come for ever.
         for message in self.messages():
             if message.get("event_id") != begun:
+                if ended and time.monotonic() > ended + PATIENCE:
+                    break
                 continue
             kind, output = message["msg"], message.get("output") or {}
             if kind == "process_generating" and message.get("success", True):
@@ -119,6 +126,7 @@ class Visitor:
                 held = [apply_diff(a, d) for a, d in zip(held, data, strict=True)] if held else data
                 _note(noted, outputs, held)
             elif kind == "process_completed":
+                ended = time.monotonic()
                 if not message.get("success"):
                     refused = _refusal(output)
                     continue

@@ -12,6 +12,7 @@ LOOK = 5.0  # seconds between two looks at how much memory is held
 # Bytes above the least that was seen since. A photo needs a third of it, and uses again what the
 # last one gave free; a model that is loaded beside the old one leaves three times as much.
 SLACK = 128 << 20
+LOOKS = 12  # after which it is given back in any case: what was in use at the last look may be free
 # Options of malloc.h. Older versions take no higher limit than 32 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _GLIBC = ((_M_ARENA_MAX, 2), (_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20))
@@ -52,12 +53,12 @@ def keep_small(ended: threading.Event) -> None:
 
     Not more often: what was given back is paged in anew by whoever needs memory next.
     """
-    least = held()
+    least, looks = held(), 0
     while not ended.wait(LOOK):
-        if held() > least + SLACK:
+        looks += 1
+        if held() > least + SLACK or looks % LOOKS == 0:
             give_back()
             least = held()
-        least = min(least, held())
 
 
 def held() -> int:

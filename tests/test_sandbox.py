@@ -92,6 +92,28 @@ def test_a_sandbox_learns_again_when_the_shared_model_was_changed(teach, toy_mod
     assert sandbox.recogniser("tab") is after
 
 
+def test_a_sandbox_keeps_no_model_alive_that_nobody_uses(teach, toy_model, monkeypatch):
+    teach(), teach("idle"), teach("asked")
+    sandbox._boxes["idle"].used -= sandbox.IDLE_SECONDS + 1
+    sandbox.sweep()
+    assert sandbox._boxes["idle"].recogniser is None
+    assert sandbox._boxes["asked"].recogniser
+    assert sandbox.recogniser("idle").checkpoint.herbs == [NEW]  # learnt again from its photos
+    other = types.SimpleNamespace(
+        checkpoint=types.SimpleNamespace(sha256="another"), engine=object()
+    )
+    monkeypatch.setattr(model, "recogniser", lambda: other)
+    sandbox.sweep()
+    assert not any(box.recogniser for box in sandbox._boxes.values())
+    assert sandbox.of("asked").photos
+
+
+def test_without_sandboxes_no_model_is_loaded_to_sweep(monkeypatch):
+    monkeypatch.setattr(sandbox, "_boxes", {})
+    monkeypatch.setattr(model, "recogniser", lambda: pytest.fail("loaded"))
+    sandbox.sweep()
+
+
 def test_a_sandbox_whose_photos_are_gone_ends_with_the_model_it_was_made_for(teach, monkeypatch):
     for path in teach(n=1).photos[NEW]:
         path.unlink()

@@ -93,6 +93,20 @@ def recogniser(session: str) -> "Recogniser | None":
     return box.recogniser if box else None
 
 
+def sweep() -> None:
+    """Let go of models that nobody asked lately, or that extend one which is no longer in use.
+
+    Each keeps the network that it extends in memory. The photos stay, and teach it again.
+    """
+    if not _boxes:  # do not load a model for this
+        return
+    base = model.recogniser().checkpoint.sha256
+    with _lock:
+        for session, box in _boxes.items():
+            if box.base != base or time.monotonic() - box.used > IDLE_SECONDS:
+                _boxes[session] = Box(box.photos, used=box.used)
+
+
 def drop(session: str) -> None:
     """Forget the sandbox: its tab was closed, or its visitor emptied it."""
     with _lock:

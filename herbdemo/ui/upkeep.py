@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from herbdemo import kept_piles
 from herbdemo.heap import keep_small
-from herbdemo.ui import model, uploads
+from herbdemo.ui import model, sandbox, uploads
 from herbdemo.ui.pile_worker import WORKER
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ def _sweep_until(ended: threading.Event) -> None:
     from herbdemo.kept import sweep_kept  # imports torch, for which the page does not wait
 
     while not ended.is_set():
-        for sweep in (model.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep, sweep_kept):
+        for sweep in (model.sweep, sandbox.sweep, WORKER.tidy, uploads.sweep, kept_piles.sweep,
+                      sweep_kept):  # fmt: skip
             try:
                 sweep()
             except Exception:  # the next round may do better
