@@ -22,7 +22,7 @@ from herbdemo.labels import labels_in
 from herbdemo.network import FEATURES
 
 MAX_BYTES = 2 << 30  # ResNet-50 with its optimiser takes 0.3 GB, with one of two moments as well
-MAX_OBJECTS = 32 << 20  # bytes of the pickle itself; that of a ResNet-50 has 50 kB
+MAX_OBJECTS = 4 << 20  # bytes of the pickle, each of which may make 64; a ResNet-50 has 50 kB of it
 MAX_DIRECTORY = 4 << 20  # bytes; a file with its optimiser's state has a thousand entries
 _FIRST = "layer1.0.conv1.weight"  # what tells a ResNet's weights, under whatever prefix
 _COUNTERS = ("total_ops", "total_params")  # what the profiler thop leaves among the weights
