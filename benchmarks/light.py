@@ -1,5 +1,6 @@
 """Train, measure, extend and time the light networks; prints the table of benchmarks/LIGHT.md.
 
+    python -m benchmarks.light                                        size and time of all, untrained
     python -m benchmarks.light ../shared --model ID                   the light model that ships
     python -m benchmarks.light ../shared --networks ghostnet mnasnet  others, from nothing
 
@@ -16,6 +17,7 @@ import argparse
 import json
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -27,7 +29,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.model_card import LIMITS, measure
-from herbdemo.architectures import LIGHT, network_from_state, new_network
+from herbdemo.architectures import ARCHITECTURES, LIGHT, network_from_state, new_network
 from herbdemo.calibrate import finish
 from herbdemo.checkpoint import (
     CARD,
@@ -136,12 +138,31 @@ def row(folder: Path, place: Path, ms: float, ratio: float) -> str:
     )
 
 
+def untrained() -> None:
+    """Print what each network weighs on disk and takes for a photo, whatever its weights are."""
+    models = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ARCHITECTURES:
+            model = Checkpoint(name, new_network(name, 31).eval(), tuple(map(str, range(31))),
+                               Preprocessing())  # fmt: skip
+            models.append(save_checkpoint(model, Path(folder) / name))
+        sizes = [(Path(folder) / m.id / WEIGHTS).stat().st_size / 1e6 for m in models]
+    times = milliseconds([replace(model, sha256="") for model in models])
+    print("| network | MB, without statistics | ms | of ResNet-50's |")
+    print("|---|---|---|---|")
+    for model, size, ms in zip(models, sizes, times, strict=True):
+        print(f"| {model.id} | {size:.1f} | {ms:.0f} | {ms / times[0]:.2f} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--model", help="id of the light model of EfficientNet-Lite0")
     parser.add_argument("--networks", nargs="*", default=[], choices=LIGHT)
     arguments = parser.parse_args()
+    if arguments.folder is None:
+        untrained()
+        return
     registry, shelf = Registry(), home() / "light"
     large = registry.load("herbs-31-v2")
     wanted = {arguments.model: "efficientnet-lite0"} if arguments.model else {}
