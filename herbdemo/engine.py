@@ -94,9 +94,14 @@ class ServingEngine:
         """Why it runs on that."""
         return self._now[1]
 
+    @property
+    def now(self) -> Engine:
+        """The one that answers now, which it stays."""
+        return self._now[0]
+
     def features(self, batch: Tensor) -> np.ndarray:
         """A (N, C, h, w) of `batch` (N, 3, H, W), see `Engine`."""
-        return self._now[0].features(batch)
+        return self.now.features(batch)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the choice is final; says whether it is."""

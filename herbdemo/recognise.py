@@ -7,7 +7,7 @@ answer.candidates[0].herb.zh, answer.candidates[0].probability, answer.heatmap("
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -205,6 +205,10 @@ class Recogniser:
     def features(self, batch: torch.Tensor) -> np.ndarray:
         """A (N, C, h, w) of prepared photos (N, 3, H, W) of any size, see `Engine.features`."""
         return self.engine.features(batch)
+
+    def passes(self) -> Callable[[torch.Tensor], np.ndarray]:
+        """`features` for an answer of several passes, between which the engine must not change."""
+        return getattr(self.engine, "now", self.engine).features
 
     def prepare(self, photo: Photo) -> Prepared:
         """A photo made ready for `answer`."""

@@ -91,8 +91,9 @@ def look(recogniser: Recogniser, photo: Photo) -> Tray:
     checkpoint = recogniser.checkpoint
     prepare, image = checkpoint.preprocessing.tensor, photo.image
     large = pass_size(image.size, TIMES * checkpoint.preprocessing.size)
-    whole = recogniser.features(prepare(image)[None])[0].mean(axis=(1, 2))
-    cells = recogniser.features(prepare(image, size=large)[None])[0]
+    features = recogniser.passes()
+    whole = features(prepare(image)[None])[0].mean(axis=(1, 2))
+    cells = features(prepare(image, size=large)[None])[0]
     regions = regions_of(recogniser.head, whole, cells)
     return Tray(
         photo=photo,

@@ -8,6 +8,8 @@ import toys
 from PIL import Image
 from toys import HERBS, herb_photo, herb_picture
 
+from herbdemo.choice import ASKED
+from herbdemo.engine import ServingEngine
 from herbdemo.herbs import herb_named
 from herbdemo.photo import Photo, open_photo
 from herbdemo.recognise import Recogniser
@@ -105,6 +107,29 @@ def test_a_real_network_finds_toy_herbs_on_a_table(toy_model):
         assert 0 <= left < right <= 1
         assert 0 <= top < bottom <= 1
     assert sum(one.share for one in tray.herbs) <= 1
+
+
+def test_a_tray_is_looked_at_by_one_engine_though_a_faster_one_is_ready_meanwhile(toy_model):
+    serving = ServingEngine(toy_model, wanted="torch")
+    first = serving.now
+
+    class Last:
+        name, why = "the last pass of an engine", ASKED
+
+        def features(self, batch):
+            serving._now = another, ASKED
+            return first.features(batch)
+
+    class Another:
+        name, why = "another", ASKED
+
+        def features(self, batch):
+            pytest.fail("asked halfway through")
+
+    another = Another()
+    serving._now = Last(), ASKED
+    look(Recogniser(toy_model, engine=serving), herb_photo(HERBS[0], 1))
+    assert serving.now is another
 
 
 def test_nothing_is_familiar_enough_for_a_strict_model(toy_model):
