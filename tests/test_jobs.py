@@ -120,7 +120,7 @@ def test_a_job_that_is_stopped_ends_within_seconds(jobs, photos):
     processes = [child(jobs), *child(jobs).children(recursive=True)]
     started = time.monotonic()
     Jobs(jobs.root).stop(patience=60)  # by a server that did not start it
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60  # by itself: none had to be killed
     assert jobs.latest().state == "stopped"
     assert jobs.latest().error is None
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
