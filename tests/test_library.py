@@ -178,7 +178,8 @@ def test_removing_a_photo_and_a_herb(library):
 # Crashes, full disks
 
 
-def test_what_a_crash_left_is_removed_an_hour_later(library):
+def test_what_a_crash_left_is_removed_an_hour_later(library, monkeypatch):
+    monkeypatch.setenv("HERBDEMO_HOME", str(library.root.parent))
     library.add(PHOTO, "党参")
     folder = library.root / "党参"
     old, fresh = folder / ".writing-old", folder / ".writing-fresh"
