@@ -64,7 +64,7 @@ def statistics_fit(
     return (
         all(_within(statistics[name], *most) for name, *most in labels if name in statistics)
         and bool((statistics.get("count", torch.zeros(1)) >= 0).all())
-        and (not base or {*_EXTENDED} <= set(statistics))
+        and (not base or set(_EXTENDED) <= set(statistics))
         and (not base or any(name in statistics for name in _MOMENT))
         and (not base or size.get("n", size["A"]) >= size["A"])
     )

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 import psutil
 
 LOOK = 5.0  # seconds between two looks at how much memory is held
-# Bytes above the least that was seen since. A photo needs a third of it, and uses again what the
-# last one gave free; a model that is loaded beside the old one leaves three times as much.
+# Bytes above what was held when it was given back last. A photo needs a third of it, and uses again
+# what the last one gave free; a model that is loaded beside the old one leaves three times as much.
 SLACK = 128 << 20
 LOOKS = 12  # after which it is given back in any case: what was in use at the last look may be free
 # Options of malloc.h. Older versions take no higher limit than 32 MB.
@@ -53,12 +53,12 @@ def keep_small(ended: threading.Event) -> None:
 
     Not more often: what was given back is paged in anew by whoever needs memory next.
     """
-    least, looks = held(), 0
+    before, looks = held(), 0
     while not ended.wait(LOOK):
         looks += 1
-        if held() > least + SLACK or looks % LOOKS == 0:
+        if held() > before + SLACK or looks % LOOKS == 0:
             give_back()
-            least = held()
+            before = held()
 
 
 def held() -> int:

@@ -83,8 +83,8 @@ class Registry:
         for model_id in dict.fromkeys([*on_hub, *folders, active]):
             shipped = model_id in folders and folders[model_id].parent == self.shipped
             try:
-                on_disk = model_id in folders or not is_on_hub(model_id)
-                card = read_card(self.folder(model_id) if on_disk else card_folder(model_id))
+                there = card_folder if is_on_hub(model_id) else self.folder
+                card = read_card(there(model_id))
             except HerbError as error:
                 models.append(ModelInfo(model_id, 0, shipped, model_id == active, "", {},
                                         (error.zh, error.en)))  # fmt: skip
