@@ -162,7 +162,6 @@ class Recogniser:
 
     Attributes:
         head: what is made of the feature maps.
-        token: equal for equal answers: this very model, and no other that was ever loaded.
 
     Args:
         engine: what runs the convolutions; torch by default. Models with the same convolutions,
@@ -174,7 +173,6 @@ class Recogniser:
         self.herbs = tuple(herb_named(zh) for zh in checkpoint.herbs)
         self.engine = engine or TorchEngine(checkpoint.network)
         self.head = Head.of(checkpoint)
-        self.token = object()
 
     @classmethod
     def load(cls, model: str | None = None) -> "Recogniser":
@@ -207,7 +205,11 @@ class Recogniser:
         return self.engine.features(batch)
 
     def passes(self) -> Callable[[torch.Tensor], np.ndarray]:
-        """`features` for an answer of several passes, between which the engine must not change."""
+        """`features` for an answer of several passes, between which the engine must not change.
+
+        Returns:
+            What takes prepared photos (N, 3, H, W) and gives a feature map (N, C, h, w).
+        """
         return getattr(self.engine, "now", self.engine).features
 
     def prepare(self, photo: Photo) -> Prepared:

@@ -7,6 +7,7 @@ import collections
 import contextlib
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -30,7 +31,9 @@ def used(toy_model, monkeypatch) -> Recogniser:
     """The toy is the model in use, and nothing has been answered yet."""
     toy = Recogniser(toy_model)
     monkeypatch.setattr(model, "recogniser", lambda: toy)
-    monkeypatch.setattr(model, "_answers", Lately(model._answers.most, weigh=model._answers._weigh))
+    kept = model._answers
+    fresh = Lately(kept.most, weigh=kept._weigh, over=kept._over)
+    monkeypatch.setattr(model, "_answers", fresh)
     monkeypatch.setattr(share, "_lately", [])
     return toy
 
@@ -194,6 +197,19 @@ def test_what_is_old_is_forgotten(used, photo, monkeypatch):
     model.sweep()
     assert not model._answers._found
     assert model._answers._weight == 0
+
+
+def test_a_model_that_is_gone_leaves_no_answers(used, toy_model, photo):
+    other = Recogniser(toy_model)
+    gone = weakref.ref(other.head)
+    model.recognise(str(photo), by=other)
+    model.recognise(str(photo))
+    assert len(model._answers._found) == 2
+    del other
+    model.sweep()
+    assert len(model._answers._found) == 1
+    assert gone() is None
+    assert "kept" in model.recognise(str(photo)).stages
 
 
 def test_small_products_run_on_one_thread_and_leave_the_others_as_they_were(used):

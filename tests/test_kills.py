@@ -31,8 +31,9 @@ def victims() -> Victims:
 
 
 @pytest.fixture
-def registry(toy_folder: Path, tmp_path: Path) -> Registry:
+def registry(toy_folder: Path, tmp_path: Path, monkeypatch) -> Registry:
     """`a` in use, `b` and `c` beside it, and a zip of a model."""
+    monkeypatch.setenv("HERBDEMO_HOME", str(tmp_path / "own"))  # elsewhere nothing is swept
     for name in "abc":
         model_copy(toy_folder, tmp_path / "own" / "models" / name)
     registry = Registry(shipped=tmp_path / "none", own=tmp_path / "own")

@@ -29,6 +29,23 @@ def test_no_tab_keeps_a_copy_of_the_page(demo, installed):
     assert session.config_values == {}
 
 
+def test_no_tab_keeps_components_that_were_changed(demo, installed):
+    session = state_holder.SessionState(demo)
+    before = dict(session.blocks_config.blocks)
+    for key, block in before.items():
+        options = {**block.constructor_args, "render": False}
+        session[key] = block.__class__(**options) if isinstance(block, gr.HTML) else block
+    assert session.blocks_config.blocks == before
+    assert session.config_values == {}
+
+
+def test_no_component_of_the_page_lets_choices_change_what_it_takes(demo):
+    """What Gradio checks a value against would be that of the page, not of the tab."""
+    for block in demo.blocks.values():
+        assert not hasattr(block, "choices"), block
+        assert not hasattr(block, "maximum"), block
+
+
 def test_gradio_still_keeps_one(demo):
     """Once it does not, `sessions` can go."""
     assert sessions.Session.__mro__[1](demo).config_values
@@ -63,3 +80,4 @@ def test_a_tab_has_values_of_its_own(installed):
     assert [value for _, value, _ in one.state_components] == [["甘草"]]
     holder.delete_state("one")
     assert basket._id not in one
+    assert one.config_values == {}

@@ -53,6 +53,19 @@ def test_a_photo_from_a_program_leaves_no_other_file(tmp_path, monkeypatch):
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_at_the_end_all_goes_that_was_uploaded_to_this_process(tmp_path):
+    with gr.Blocks() as demo:
+        gr.Image()
+    ours = [tmp_path / f"{n}" / "photo.jpg" for n in range(3)]
+    others = tmp_path / "1" / "of another server.jpg"
+    for path in (*ours, others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    demo.upload_file_set.update(map(str, [*ours, tmp_path / "never" / "there.jpg"]))
+    uploads.empty(demo)
+    assert sorted(tmp_path.rglob("*")) == [others.parent, others]
+
+
 def test_uploads_of_a_process_that_is_gone_go_after_two_hours(tmp_path, monkeypatch):
     monkeypatch.setattr(uploads, "UPLOADS", tmp_path / "uploads")
     uploads.make_folder()

@@ -42,6 +42,7 @@ from herbdemo.ui.small import SmallPage
 from herbdemo.ui.theme import theme
 
 HOUR = 3600
+TABS = 1000  # whose values Gradio keeps; the page gives it none to keep, and a tab costs 5 kB
 STYLES = (
     "page.css",
     "learn.css",
@@ -127,7 +128,8 @@ def serve(
         demo.block_thread()
     finally:
         end_upkeep()
-        demo.close(verbose=False)  # which deletes what visitors have uploaded here
+        demo.close(verbose=False)  # which deletes uploads for five seconds, and then gives up
+        uploads.empty(demo)
 
 
 def launch_options() -> dict[str, Any]:
@@ -140,6 +142,7 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": MAX_BYTES,
         "show_error": False,  # an error's text may hold a path
         "run_history": False,
+        "state_session_capacity": TABS,
         "enable_monitoring": False,
         "pwa": False,
         "ssr_mode": False,

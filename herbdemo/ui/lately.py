@@ -15,11 +15,19 @@ class Lately:
     Args:
         most: that are kept, or how much all of them may weigh.
         weigh: what a result weighs.
+        over: whether nobody will ever ask for this key again; such results are not kept on.
     """
 
-    def __init__(self, most: int, *, weigh: Callable[[Any], int] = lambda made: 1) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        weigh: Callable[[Any], int] = lambda made: 1,
+        over: Callable[[tuple], bool] = lambda key: False,
+    ) -> None:
         self.most = most
         self._weigh = weigh
+        self._over = over
         self._lock = threading.Lock()
         self._found: OrderedDict[tuple, Any] = OrderedDict()
         self._made: dict[tuple, float] = {}  # when; in the order in which they were made
@@ -51,13 +59,19 @@ class Lately:
         return made
 
     def sweep(self, seconds: float) -> None:
-        """Forget what was made longer ago."""
+        """Forget what was made longer ago, and what is over."""
         with self._lock:
+            self._clear()
             while self._found and time.monotonic() - self._made[next(iter(self._made))] > seconds:
                 self._drop(next(iter(self._made)))
 
+    def _clear(self) -> None:
+        for key in [key for key in self._found if self._over(key)]:
+            self._drop(key)
+
     def _keep(self, key: tuple, made: Any) -> None:
         with self._lock:
+            self._clear()
             if key in self._found:  # two made it, where the one that both waited for had failed
                 self._drop(key)
             self._found[key] = made

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -21,8 +22,12 @@ AT_ONCE = 4  # photos at a time; those that wait together go through the network
 # of every event that uses it
 QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": AT_ONCE}
 _gate = threading.BoundedSemaphore(AT_ONCE)
-KEPT = 96 << 20  # bytes of answers, some 3 MB each with their photos; in memory only
-_answers = Lately(KEPT, weigh=lambda answer: answer.features.nbytes + 3 * _pixels(answer))
+KEPT = 128 << 20  # bytes of answers, some 4 MB each with their photos; in memory only
+_answers = Lately(
+    KEPT,
+    weigh=lambda answer: answer.features.nbytes + 4 * _pixels(answer),  # Pillow keeps four of three
+    over=lambda key: key[1]() is None,  # its model is gone, and would stay for its answers
+)
 
 
 def recogniser() -> "Recogniser":
@@ -105,7 +110,7 @@ def recognise(
 
     # Not by the model's sha256: a visitor's own has none, and thresholds may differ.
     started = time.perf_counter()
-    kept = _answers.get((given.sha256, used.token), answer)
+    kept = _answers.get((given.sha256, weakref.ref(used)), answer)
     if fresh:
         return kept
     ms = given.ms + (time.perf_counter() - started) * 1000

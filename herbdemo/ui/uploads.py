@@ -47,6 +47,15 @@ def make_folder() -> None:
         UPLOADS.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+def empty(demo: gr.Blocks) -> None:
+    """Delete all that visitors have uploaded to this process, which ends."""
+    for files in demo.temp_file_sets:
+        for path in map(Path, list(files)):
+            with contextlib.suppress(OSError):  # the folder holds more, or Gradio was quicker
+                path.unlink(missing_ok=True)
+                path.parent.rmdir()
+
+
 def sweep() -> None:
     """Delete uploads that a process which is gone has left: Gradio deletes only its own.
 
