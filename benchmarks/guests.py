@@ -35,7 +35,7 @@ class Guest(Visitor):
 
     def __init__(self, url: str, number: int) -> None:
         super().__init__(url, address=f"127.0.0.{number + 2}")
-        self.dice = random.Random(number)
+        self.number, self.dice = number, random.Random(number)
         self.photo: dict[str, Any] = {}
         self.page = ""
         self.key = ""  # of the owner
@@ -85,14 +85,13 @@ class Soak:
         self.tally = Tally()
         self.links = 0
 
-    def visit(self, number: int, until: float) -> None:
-        guest = Guest(self.server.url, number)
+    def visit(self, guest: Guest, until: float) -> None:
         acts: list[tuple[float, Callable[[Guest], None]]] = [
             (12, self.asks), (1, self.batch), (1, self.link), (1, self.leaves), (1, self.bad_files),
             (0.5, self.sandbox), (0.5, self.looks_up), (0.3, self.half_upload),
         ]  # fmt: skip
-        if number == 0:
-            guest.key = self.key(guest)
+        if guest.number == 0:
+            guest.key = guest.key or self.key(guest)
             acts = [(3, self.asks), (2, self.switches), (0.5, self.carries), (1, self.teaches)]
         weights = [weight for weight, _ in acts]
         while time.monotonic() < until:
@@ -103,7 +102,16 @@ class Soak:
                 self.said(act.__name__, str(refused), refused.title)
             except Exception:
                 self.tally.fail(act.__name__, traceback.format_exc())
-        guest.close()
+
+    def rest(self, owner: Guest) -> None:
+        """Bring the server to what it holds when nobody asks: one model, each question once."""
+        self.owned("model switch", owner.does("models", "use", model=self.models[0]))
+        for at, question in enumerate(self.truth.questions):
+            answer = question.ask(owner)
+            if answer is not None:
+                self.judge(
+                    question.kind, answer, self.truth.of(at), model_of(answer), question.points
+                )
 
     def said(self, kind: str, sentence: str, title: str) -> None:
         """The server refused: with a sentence in both languages, or it is a fault."""

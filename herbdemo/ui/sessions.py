@@ -5,9 +5,9 @@ whole page looks like and all that was ever shown on it, for links to whole page
 these: a result is shared in another way, see `share`. To note it took 20 ms of CPU at a tab's first
 event, and 0.2 MB until ten thousand others had come.
 
-It also makes a component anew whenever a handler changes it, and keeps that for the tab, so that the
-next event knows of new choices or limits: 11 kB each. Of ours only the values change, and what is
-seen, neither of which an event asks for.
+It also makes a component anew whenever a handler changes it, and keeps that for the tab, so that
+the next event knows of new choices or limits: 11 kB each. Of ours only the values change, and what
+is seen, neither of which an event asks for.
 
 Messages it keeps for two thousand, and forgets those first that came first. Whoever left the page
 open while so many others came had the next answer broken off.
