@@ -11,6 +11,7 @@ away modules around a copy of the network, so nothing of that outlives a call, h
 import copy
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,7 +25,7 @@ from herbdemo.engine import Engine, TorchEngine
 from herbdemo.errors import HerbError
 from herbdemo.network import HerbNet
 from herbdemo.photo import Photo
-from herbdemo.recognise import current, herb_index
+from herbdemo.recognise import Recogniser, current, herb_index
 from herbdemo.scores import Head
 
 METHODS = (
@@ -240,18 +241,18 @@ def _check(method: str, layer: str) -> None:
 
 
 _lock = threading.Lock()
-_current: Explainer | None = None
+# Of the active model, as it may hold a second network; it goes with its model.
+_explainers: weakref.WeakKeyDictionary[Recogniser, Explainer] = weakref.WeakKeyDictionary()
 
 
 def explainer() -> Explainer:
-    """The explainer of the active model; one per process, as it may hold a second network.
+    """The explainer of the active model, made once.
 
     Raises:
         HerbError: there is no model, or the active one is damaged.
     """
-    global _current
     recogniser = current()
     with _lock:
-        if _current is None or _current.checkpoint is not recogniser.checkpoint:
-            _current = Explainer(recogniser.checkpoint, engine=recogniser.engine)
-        return _current
+        if recogniser not in _explainers:
+            _explainers[recogniser] = Explainer(recogniser.checkpoint, engine=recogniser.engine)
+        return _explainers[recogniser]

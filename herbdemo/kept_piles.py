@@ -167,9 +167,10 @@ def delete(pile: Pile) -> None:
 def sweep() -> None:
     """Delete piles that nobody has touched for hours, and what a crash has left of others."""
     for folder in (home() / "piles").glob("*"):
-        with contextlib.suppress(OSError):  # another process was quicker
-            rows = folder / "rows.jsonl"
-            touched = max(path.stat().st_mtime for path in (folder, rows) if path.exists())
+        with contextlib.suppress(OSError):  # another one was quicker
+            touched = folder.stat().st_mtime
+            with contextlib.suppress(FileNotFoundError):  # nothing of it was recognised yet
+                touched = max(touched, (folder / "rows.jsonl").stat().st_mtime)
             if time.time() - touched > KEPT_SECONDS:
                 _remove(folder)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from toys import HERBS, herb_photo, refusal, same
 
 from herbdemo import explain, heatmap
-from herbdemo.engine import TorchEngine
 from herbdemo.explain import LAYERS, METHODS, SLOW, Explainer, Stopped
 from herbdemo.network import HerbNet, with_head
+from herbdemo.recognise import Recogniser
 
 cam = pytest.importorskip("pytorch_grad_cam")
 QUICK = [method for method in METHODS if method not in SLOW]
@@ -315,20 +316,18 @@ def test_four_threads_give_the_maps_of_one(explainer):
     assert len(found) == 4
 
 
-def test_one_explainer_serves_the_active_model(toy, monkeypatch):
-    class Active:
-        checkpoint = toy
-        engine = TorchEngine(toy.network)
-
-    monkeypatch.setattr(explain, "current", lambda: Active)
-    monkeypatch.setattr(explain, "_current", None)
+def test_one_explainer_serves_the_active_model_and_goes_with_it(toy, monkeypatch):
+    active = Recogniser(toy)
+    monkeypatch.setattr(explain, "current", lambda: active)
     first = explain.explainer()
     assert explain.explainer() is first
-    asked, features = [], Active.engine.features
+    asked, features = [], active.engine.features
     monkeypatch.setattr(
-        Active.engine, "features", lambda batch: asked.append(len(batch)) or features(batch)
+        active.engine, "features", lambda batch: asked.append(len(batch)) or features(batch)
     )
     first.probabilities(torch.zeros(3, 3, 64, 64), HERB)
     assert asked == [3]  # by what answers photos, which may be faster than torch
-    Active.checkpoint = replace(toy, id="another")
+    active, gone = Recogniser(replace(toy, id="another")), weakref.ref(first)
     assert explain.explainer().checkpoint.id == "another"
+    del first
+    assert gone() is None

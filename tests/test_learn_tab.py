@@ -279,6 +279,7 @@ def test_a_curve_stays_inside_its_chart():
     assert len(drawn) <= 301
     assert all(0 <= x <= 420 and 0 <= y <= 210 for x, y in drawn)
     assert drawn[0][1] < drawn[-1][1]  # down is less
+    assert ">5 → 0.501<" in page  # also for who cannot see it
 
 
 @pytest.mark.parametrize("values", [[0.5], [1.0, 1.0], [0.0], [], [0.97, 1.0], [1e-9, 1e5]])

@@ -61,12 +61,21 @@ def chart(
         f'<tspan class="en" lang="en">{along.en}</tspan></text>'
     )
     lines = "".join(_line(curve, x_at, y_at) for curve in drawn)
-    keys = "".join(f'<li class="{curve.kind}"><i></i>{curve.name.html}</li>' for curve in curves)
+    keys = "".join(
+        f'<li class="{curve.kind}"><i></i>{curve.name.html}{_ends(curve, share)}</li>'
+        for curve in curves
+    )
     return (
         f'<figure class="chart"><figcaption><b>{title.html}</b><ul>{keys}</ul></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" {title.attribute("aria-label")}>'
         f"{grid}{ticks_along}{lines}</svg></figure>"
     )
+
+
+def _ends(curve: Curve, share: bool) -> str:
+    """Where a curve begins and ends, in figures, for those who cannot see it and those who ask."""
+    ends = [_number(y, share) for _, y in (*curve.points[:1], *curve.points[1:][-1:])]
+    return f' <span class="ends">{" → ".join(ends)}</span>' if ends else ""
 
 
 def _line(curve: Curve, x_at: Callable[[float], float], y_at: Callable[[float], float]) -> str:
