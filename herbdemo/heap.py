@@ -12,10 +12,10 @@ LOOK = 5.0  # seconds between two looks at how much memory is held
 # Bytes above what was held when it was given back last. A photo needs a third of it, and uses again
 # what the last one gave free; a model that is loaded beside the old one leaves three times as much.
 SLACK = 128 << 20
-# After which it is given back in any case, as what was in use at the last look may be free, and what
-# only refers to itself is freed. Python counts objects, not bytes: it lets an old model, which what
-# converted or explained it holds in a circle, lie for many minutes. One such look freed 600 MB. It
-# takes 0.16 s, during which nobody else's Python runs, so not more often.
+# After which it is given back in any case, as what was in use at the last look may be free; and
+# what only refers to itself is freed. Python counts objects, not bytes, and lets an old model lie
+# that what converted or explained it holds in a circle: one such look freed 600 MB. It takes
+# 0.16 s, in which nobody else's Python runs, so not more often.
 LOOKS = 12
 # Options of malloc.h. Older versions take no higher limit than 32 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8

@@ -136,6 +136,14 @@ def test_a_pile_goes_when_it_is_deleted_or_nobody_has_touched_it_for_hours(photo
     assert [path.name for path in (home / "piles").iterdir()] == [third.id]
 
 
+def test_a_pile_that_goes_while_it_is_looked_for_is_no_error(photos, monkeypatch):
+    gone, stays = keep_photos(photos, None), keep_photos(photos, None)
+    kept_piles.delete(gone)
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone.folder, stays.folder]))
+    kept_piles.sweep()
+    assert stays.folder.exists()
+
+
 def test_the_disk_is_not_filled_by_strangers(photos, monkeypatch):
     monkeypatch.setattr(kept_piles, "MOST_KEPT", 2)
     keep_photos(photos, None)

@@ -5,10 +5,11 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 from toys import herb_picture
 
-from herbdemo import kept, kept_piles
+from herbdemo import heap, kept, kept_piles
 from herbdemo.ui import upkeep
 
 
@@ -61,3 +62,21 @@ def test_memory_that_was_needed_for_a_moment_is_given_back():
 
     if stays("as it is") > 500:  # where the system's own malloc keeps it
         assert stays("kept small") < 250
+
+
+def test_what_only_refers_to_itself_does_not_stay(monkeypatch):
+    class Model:
+        pass
+
+    monkeypatch.setattr(heap, "LOOK", 0.01)
+    ended, model = threading.Event(), Model()
+    model.itself, gone = model, weakref.ref(model)
+    del model
+    looking = threading.Thread(target=heap.keep_small, args=(ended,))
+    looking.start()
+    until = time.monotonic() + 60
+    while gone() is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    ended.set()
+    looking.join()
+    assert gone() is None
