@@ -52,6 +52,7 @@ KEPT = 6  # converted networks on disk, 94 MB each, 24 in int8; the oldest goes
 # Least correlation of the feature maps with torch's, over the pictures of the check. In float32 it
 # is 1 to seven digits, in bfloat16 0.9994, in int8 0.98; a network that rounding harms is far away.
 AGREEMENT = {"f32": 0.999999, "bf16": 0.999, "int8": 0.95}
+SIZES = (8, 4, 2, 1)  # photos in one pass
 # Eight bits without these instructions are slower, and may overflow.
 INT8_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
@@ -83,7 +84,22 @@ class OpenVinoEngine:
         """A for `batch` (N, 3, H, W): float32 (N, C, ceil(H/32), ceil(W/32))."""
         with self._turn:
             # Copied: the request writes its next answer to the same memory.
-            return self._request.infer({0: batch.numpy()})[0].copy()
+            maps = [self._request.infer({0: part.numpy()})[0].copy() for part in _parts(batch)]
+        return maps[0] if len(maps) == 1 else np.concatenate(maps)
+
+
+def _parts(batch: Tensor) -> list[Tensor]:
+    """The photos of a batch in eights, and what is left in a four, a two and a one.
+
+    OpenVINO keeps working memory for each number of photos that it has seen: for one to sixteen
+    207 MB (ResNet-50, 224 x 224), for these four 108 MB. It is no slower.
+    """
+    parts = []
+    while len(batch):
+        many = next(size for size in SIZES if size <= len(batch))
+        parts.append(batch[:many])
+        batch = batch[many:]
+    return parts
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,23 @@ def no_conversion(monkeypatch):
 # The same maps
 
 
+def test_any_number_of_photos_goes_through_in_few_sizes(model, monkeypatch):
+    engine = OpenVinoEngine(model, "f32")
+    sizes, parts = [], openvino_engine._parts
+
+    def seen(batch: torch.Tensor) -> list[torch.Tensor]:
+        found = parts(batch)
+        sizes.append([len(part) for part in found])
+        return found
+
+    monkeypatch.setattr(openvino_engine, "_parts", seen)
+    photos = torch.rand(13, 3, 64, 64)
+    together = engine.features(photos)
+    alone = np.concatenate([engine.features(photo[None]) for photo in photos])
+    assert sizes == [[8, 4, 1], *[[1]] * 13]
+    assert np.abs(together - alone).max() < 1e-4 * np.abs(alone).max()
+
+
 @pytest.mark.parametrize("shape", [(1, 64, 64), (5, 64, 64), (1, 96, 160), (2, 33, 65)])
 def test_float32_finds_what_torch_finds_at_any_size(model, reference, shape):
     n, height, width = shape
