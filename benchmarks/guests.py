@@ -36,8 +36,6 @@ class Guest(Visitor):
     def __init__(self, url: str, number: int) -> None:
         super().__init__(url, address=f"127.0.0.{number + 2}")
         self.number, self.dice = number, random.Random(number)
-        self.photo: dict[str, Any] = {}
-        self.page = ""
         self.key = ""  # of the owner
 
     def pause(self, most: float) -> None:
@@ -83,7 +81,6 @@ class Soak:
     def __init__(self, server: Server, truth: Truth, folder: Path, models: list[str]) -> None:
         self.server, self.truth, self.folder, self.models = server, truth, folder, models
         self.tally = Tally()
-        self.links = 0
 
     def visit(self, guest: Guest, until: float) -> None:
         acts: list[tuple[float, Callable[[Guest], None]]] = [
@@ -106,12 +103,8 @@ class Soak:
     def rest(self, owner: Guest) -> None:
         """Bring the server to what it holds when nobody asks: one model, each question once."""
         self.owned("model switch", owner.does("models", "use", model=self.models[0]))
-        for at, question in enumerate(self.truth.questions):
-            answer = question.ask(owner)
-            if answer is not None:
-                self.judge(
-                    question.kind, answer, self.truth.of(at), model_of(answer), question.points
-                )
+        for at in range(len(self.truth.questions)):
+            self.ask(owner, at)
 
     def said(self, kind: str, sentence: str, title: str) -> None:
         """The server refused: with a sentence in both languages, or it is a fault."""
@@ -135,7 +128,9 @@ class Soak:
             self.tally.did(kind)
 
     def asks(self, guest: Guest) -> None:
-        at = guest.dice.randrange(len(self.truth.questions))
+        self.ask(guest, guest.dice.randrange(len(self.truth.questions)))
+
+    def ask(self, guest: Guest, at: int) -> None:
         question: Question = self.truth.questions[at]
         answer = question.ask(guest)
         if answer is None:

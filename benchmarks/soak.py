@@ -5,10 +5,11 @@
 The app runs as `python app.py` starts it, with a password, so that seven of the eight are strangers
 and one is the owner, who switches models, sends them to and fro, teaches, and stops the teaching
 halfway. Every five minutes they rest, with the same model in use and each question asked once: what
-the server holds then, a minute later, is the same each time or it leaks. Each comes from an address of its own and does one thing after another, drawn by lot from a
-seed: photos over the API and on every tab, batches, links, a sandbox, bad files, and acts that are
-given up. What is right was worked out before, by one thread; see `questions`. Writes SOAK.md; exit
-status 1 where a promise was broken.
+the server holds then, a minute later, is the same each time or it leaks. Each comes from an address
+of its own and does one thing after another, drawn by lot from a seed: photos over the API and on
+every tab, batches, links, a sandbox, bad files, and acts that are given up. What is right was
+worked out before, by one thread; see `questions`. Writes SOAK.md; exit status 1 where a promise was
+broken.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from benchmarks import bench
 from benchmarks.guests import PASSWORD, Guest, Soak
 from benchmarks.served import Server, served
 from benchmarks.truth import Truth, models_for
+from herbdemo.heap import held
 from herbdemo.registry import Registry
 
 VISITORS = 8
@@ -64,15 +66,13 @@ class Memory:
                     children += child.memory_info().rss / 2**20
                 except psutil.Error:
                     continue
-            self.own.append((loaded + time.monotonic() - began, *held(process)))
+            self.own.append((loaded + time.monotonic() - began, *megabytes(process)))
             self.jobs.append(children)
 
 
-def held(process: psutil.Process) -> tuple[float, float]:
-    """MB of heap and stacks, and with the pages of files."""
-    memory = process.memory_info()
-    whole = memory.rss / 2**20
-    return whole - getattr(memory, "shared", 0) / 2**20, whole
+def megabytes(process: psutil.Process) -> tuple[float, float]:
+    """What it holds in heap and stacks, and with the pages of files."""
+    return held(process) / 2**20, process.memory_info().rss / 2**20
 
 
 Row = Sequence[float]  # second, MB of the heap, MB of all
@@ -167,7 +167,7 @@ def soak(minutes: float, place: Path, *, visitors: int = VISITORS) -> dict[str, 
             watcher.join()
             run.rest(guests[0])
             time.sleep(REST)
-            now = held(psutil.Process(server.process.pid))
+            now = megabytes(psutil.Process(server.process.pid))
             memory.rests.append((memory.own[-1][0], *now))
             print(f"at rest after {memory.own[-1][0]:.0f} s: {now[0]:.0f} MB", flush=True)
         for guest in guests:
@@ -211,7 +211,7 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
         f"| {at / 60:.0f} | {heap} | {whole} |" for at, heap, whole in memory["rests"]
     )
     rows = "\n".join(promise.row for promise in promises(found))
-    held = "".join(
+    tenth_rows = "".join(
         f"| {part[-1, 0] / 60:.0f} | {part[:, 1].min():.0f} | {np.median(part[:, 1]):.0f} "
         f"| {part[:, 1].max():.0f} | {np.median(part[:, 2]):.0f} |\n"
         for part in tenths(own)
@@ -227,7 +227,7 @@ the owner, switched models, imported and deleted some, taught, and stopped the t
 was worked out before by one thread, for {found["questions"]} questions in {found["worlds"]} worlds (four models, each on the engine
 that answers first and the one that takes over). An answer counts as right if it is wholly that of one world.
 {LEGS} times they rested: the owner chose the same model, asked each question once, and for {REST} seconds nobody
-asked anything. What the server holds then does not depend on which model, or how many photos, it had at hand.
+asked anything, so that what the server holds then should not depend on the models and photos it had at hand.
 
 | promise | found | bound | kept |
 |---|---|---|---|
@@ -256,7 +256,7 @@ asked anything. What the server holds then does not depend on which model, or ho
 
 | minute | heap, least | median | most | with the pages of files, median |
 |---|---|---|---|---|
-{held}
+{tenth_rows}
 ## What was done
 
 | act | times |

@@ -60,16 +60,17 @@ def keep_small(ended: threading.Event) -> None:
     before, looks = held(), 0
     while not ended.wait(LOOK):
         looks += 1
-        if looks % LOOKS == 0:
+        due = looks % LOOKS == 0
+        if due:
             gc.collect()
-        if held() > before + SLACK or looks % LOOKS == 0:
+        if due or held() > before + SLACK:
             give_back()
             before = held()
 
 
-def held() -> int:
-    """Bytes of memory that this process alone holds: no pages of files."""
-    memory = psutil.Process().memory_info()
+def held(process: psutil.Process | None = None) -> int:
+    """Bytes of memory that a process alone holds, by default this one: no pages of files."""
+    memory = (process or psutil.Process()).memory_info()
     return memory.rss - getattr(memory, "shared", 0)  # Linux tells them apart
 
 
