@@ -72,10 +72,11 @@ def test_the_page_comes_before_all_else(monkeypatch):
     monkeypatch.setattr(app, "wake", order.wake)
     monkeypatch.setattr(app.upkeep, "keep_clean", order.keep_clean)
     monkeypatch.setattr(app.desk, "jobs", order.jobs)
+    monkeypatch.setattr(app.uploads, "empty", order.empty)
     app.serve(order.demo, port=1)
     names = [call[0] for call in order.mock_calls]
     assert names[:2] == ["demo.launch", "wake"]
-    assert names[-3:] == ["demo.block_thread", "keep_clean()", "demo.close"]
+    assert names[-4:] == ["demo.block_thread", "keep_clean()", "demo.close", "empty"]
     assert order.demo.launch.call_args.kwargs["prevent_thread_lock"] is True
 
 
