@@ -1,5 +1,6 @@
 """The engines: a faster one answers as torch does, is made once, and keeps no photo waiting."""
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -157,12 +158,33 @@ def test_on_a_full_disk_it_answers_all_the_same(answering, monkeypatch):
     assert not list((home() / "engines").glob("*/features.xml"))
 
 
-def test_copies_do_not_pile_up(answering):
+def test_copies_do_not_pile_up_and_the_least_used_goes(answering):
     kept = home() / "engines"
-    for number in range(6):
-        (kept / f"old-{number}").mkdir(parents=True)
+    old = [kept / (f"{number}" * 32) for number in range(6)]
+    for age, folder in enumerate(old):
+        for name in (f"{folder.name}-1.0", f"{folder.name}-int8-1.0"):
+            (kept / name).mkdir(parents=True)
+            os.utime(kept / name, (1000 - age,) * 2)
     answering("openvino-f32")
-    assert len(list(kept.iterdir())) == openvino_engine.KEPT
+    left = {folder.name[:32] for folder in kept.iterdir()}
+    assert len(left) == openvino_engine.KEPT
+    assert {folder.name for folder in old} - left == {old[-1].name}
+    (own,) = (folder for folder in kept.iterdir() if folder.stat().st_mtime > 1000)
+    os.utime(own, (1, 1))
+    answering("openvino-f32")
+    assert own.stat().st_mtime > 1000
+
+
+def test_torch_forgets_what_it_traced(model):
+    """It would keep the weights of every network that was ever converted."""
+    name = f"__torch__.{openvino_engine.__name__}._Features"
+    assert torch.jit._state._python_cu.get_class(name) is None
+
+
+def test_in_eight_bits_nothing_else_is_kept(answering, passed):
+    answering("openvino-int8", int8=passed)
+    (copy,) = (home() / "engines").glob("*/features.xml")
+    assert "-int8-" in copy.parent.name
 
 
 def test_an_engine_that_finds_something_else_is_not_used(answering, monkeypatch):
