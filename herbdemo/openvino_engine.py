@@ -7,6 +7,7 @@ the model's card says, besides, that they passed the gate of `likeness`.
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 import logging
@@ -250,10 +251,18 @@ def _traced(network: "HerbNet") -> "openvino.Model":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
                 photo = torch.zeros(1, 3, 64, 64)
-                decoder = TorchScriptPythonDecoder(_Features(network).eval(), example_input=photo)
+                traced = _Features(_on_cpu(network)).eval()
+                decoder = TorchScriptPythonDecoder(traced, example_input=photo)
             return reader.convert(reader.load(decoder))
         finally:
             _forget_traces()
+
+
+def _on_cpu(network: "HerbNet") -> "HerbNet":
+    """The network, or a copy where it lies on a GPU, whose memory the converter cannot read."""
+    if next(network.parameters()).device.type == "cpu":
+        return network
+    return copy.deepcopy(network).cpu()
 
 
 def _forget_traces() -> None:
