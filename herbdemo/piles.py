@@ -9,7 +9,6 @@ batch is what the network sees at once. So each photo's figures are the same to 
 the pile was done in one go, resumed, or shared by several processes.
 """
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -24,9 +23,7 @@ from herbdemo.journal import FAILED, Row
 from herbdemo.photo import open_photo
 from herbdemo.recognise import BATCH, Answer, Prepared, Recogniser
 
-# That open photos ahead of the network; one of 40 megapixels takes 160 MB meanwhile. One opens 330
-# photos of 500 x 375 in a second, an H100 recognises 780, so beside a GPU it takes several.
-THREADS = min(8, max(2, (os.cpu_count() or 2) // 2))
+THREADS = 2  # that open photos ahead of the network; one of 40 megapixels takes 160 MB meanwhile
 SHOWN = 256  # pixels of a photo's longest side that are kept for `see`, if not more are asked for
 
 
