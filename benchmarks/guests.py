@@ -101,8 +101,13 @@ class Soak:
                 self.tally.fail(act.__name__, traceback.format_exc())
 
     def rest(self, owner: Guest) -> None:
-        """Bring the server to what it holds when nobody asks: one model, each question once."""
-        self.owned("model switch", owner.does("models", "use", model=self.models[0]))
+        """Bring the server to what it holds when nobody asks: one model, each question once.
+
+        The model is loaded anew. One that was there for longer has answers in memory, 128 MB at
+        most, and an engine that has seen more batches, so that what is held would differ by chance.
+        """
+        for model in (self.models[1], self.models[0]):
+            self.owned("model switch", owner.does("models", "use", model=model))
         for at in range(len(self.truth.questions)):
             self.ask(owner, at)
 

@@ -4,8 +4,8 @@
 
 The app runs as `python app.py` starts it, with a password, so that seven of the eight are strangers
 and one is the owner, who switches models, sends them to and fro, teaches, and stops the teaching
-halfway. Every five minutes they rest, with the same model in use and each question asked once: what
-the server holds then, a minute later, is the same each time or it leaks. Each comes from an address
+halfway. Every five minutes they rest, with the same model loaded anew and each question asked once:
+what the server holds then, a minute later, is the same each time or it leaks. Each comes from an address
 of its own and does one thing after another, drawn by lot from a seed: photos over the API and on
 every tab, batches, links, a sandbox, bad files, and acts that are given up. What is right was
 worked out before, by one thread; see `questions`. Writes SOAK.md; exit status 1 where a promise was
@@ -226,8 +226,9 @@ def report(found: dict[str, Any], machine: dict[str, Any]) -> str:
 the owner, switched models, imported and deleted some, taught, and stopped the teaching halfway. What is right
 was worked out before by one thread, for {found["questions"]} questions in {found["worlds"]} worlds (four models, each on the engine
 that answers first and the one that takes over). An answer counts as right if it is wholly that of one world.
-{LEGS} times they rested: the owner chose the same model, asked each question once, and for {REST} seconds nobody
-asked anything, so that what the server holds then should not depend on the models and photos it had at hand.
+{LEGS} times they rested: the owner chose another model and then the same one each time, asked each question once, and for
+{REST} seconds nobody asked anything. So what the server holds then should depend neither on the models and photos that it
+had at hand, nor on how full its memory of answers (128 MB at most) was.
 
 | promise | found | bound | kept |
 |---|---|---|---|
