@@ -29,6 +29,9 @@ UNTRIED = Reason(
     "nothing faster has been tried yet, the first start does",
 )
 ACCELERATOR = Reason("网络在加速器上运行", "the network runs on an accelerator")
+NOT_FASTER = Reason(
+    "试过半精度，在这块显卡上并不更快", "half precision was tried, and is no faster on this GPU"
+)
 NOT_INSTALLED = Reason("没有安装 OpenVINO", "OpenVINO is not installed")
 BROKEN = Reason(
     "更快的引擎在这里不能用，见日志", "the faster engine does not work here, see the log"

@@ -1,11 +1,13 @@
 """Half precision: what can be tested of it on any machine."""
 
+import time
+
 import numpy as np
 import pytest
 import torch
 
 from herbdemo import half
-from herbdemo.choice import ACCELERATOR, BROKEN, agreement, check_photos
+from herbdemo.choice import ACCELERATOR, BROKEN, NOT_FASTER, agreement, check_photos
 from herbdemo.engine import TorchEngine
 from herbdemo.half import SIZES, HalfEngine, filled_up
 
@@ -63,6 +65,7 @@ def test_it_is_warmed_up_in_every_size_once_it_agrees(toy, monkeypatch):
 
     monkeypatch.setattr(TorchEngine, "features", lambda _, batch: batch.numpy())
     monkeypatch.setattr(HalfEngine, "features", features)
+    monkeypatch.setattr(half, "share_of_time", lambda *given: 0.5)
     engine, why = half.fastest(toy, reference)
     assert engine.name == "cuda · torch bf16"
     assert "1.0000" in why.en
@@ -72,3 +75,19 @@ def test_it_is_warmed_up_in_every_size_once_it_agrees(toy, monkeypatch):
     engine, why = half.fastest(toy, reference)
     assert engine is reference
     assert "something else" in why.en
+
+
+def test_float32_stays_where_it_is_as_fast(toy, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    reference = Gpu(toy.network)
+
+    def slowly(_, batch):
+        time.sleep(0.002)
+        return batch.numpy()
+
+    monkeypatch.setattr(TorchEngine, "features", lambda _, batch: batch.numpy())
+    monkeypatch.setattr(HalfEngine, "features", slowly)
+    assert half.fastest(toy, reference) == (reference, NOT_FASTER)
+    monkeypatch.setattr(TorchEngine, "features", slowly)
+    monkeypatch.setattr(HalfEngine, "features", lambda _, batch: batch.numpy())
+    assert half.fastest(toy, reference)[0] is not reference
