@@ -221,9 +221,9 @@ def converted(
             with contextlib.suppress(OSError):  # it is the last to go
                 os.utime(folder)
             return model
-    # In eight bits it is kept alone: four times smaller, and the only one that will be asked for.
-    network = checkpoint.network
-    model = quantised(_traced(network), limits) if limits else _traced(network)
+    model = _traced(checkpoint.network)
+    if limits:  # kept alone: four times smaller, and the only one that will be asked for
+        model = quantised(model, limits)
     if checkpoint.sha256:
         try:
             with whole_folder(folder) as temporary:

@@ -175,10 +175,17 @@ def test_copies_do_not_pile_up_and_the_least_used_goes(answering):
     assert own.stat().st_mtime > 1000
 
 
-def test_torch_forgets_what_it_traced(model):
+def test_torch_forgets_what_it_traced(toy_model, monkeypatch):
     """It would keep the weights of every network that was ever converted."""
-    name = f"__torch__.{openvino_engine.__name__}._Features"
-    assert torch.jit._state._python_cu.get_class(name) is None
+    kept, forget = [], openvino_engine._forget_traces
+
+    def look() -> None:
+        name = f"__torch__.{openvino_engine.__name__}._Features"
+        kept.append(torch.jit._state._python_cu.get_class(name) is not None)
+
+    monkeypatch.setattr(openvino_engine, "_forget_traces", lambda: (look(), forget(), look()))
+    converted(replace(toy_model, sha256=""))
+    assert kept == [True, False]
 
 
 def test_in_eight_bits_nothing_else_is_kept(answering, passed):
